@@ -1,0 +1,82 @@
+"""Exceptions of chargeplan.
+
+::
+
+    ChargeplanError
+    ├── InputError            something given is wrong; carries every fault, by file, layer, row and column
+    │   └── PlanFolderError   a plan folder that is not whole, or not what its plan.json says
+    └── BackendError          a solver backend failed
+        ├── BackendUnavailable    it is not installed here
+        ├── BackendCrashed        its process ended or hung
+        └── WrongAnswer           its answer breaks a row of the model or misstates the objective
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+
+class ChargeplanError(Exception):
+    """Whatever chargeplan raises on purpose."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One fault of an input and the place where it is.
+
+    Parameters
+    ----------
+    message
+        What is wrong and, where it helps, what would be right.
+    file, layer, row, column
+        The place; `row` counts data rows from 1 as a person would, without a header.
+    """
+
+    message: str
+    file: str | None = None
+    layer: str | None = None
+    row: int | None = None
+    column: str | None = None
+
+    def __str__(self) -> str:
+        named = (("layer", self.layer), ("row", self.row), ("column", self.column))
+        place = [self.file] if self.file is not None else []
+        place += [f"{word} {value}" for word, value in named if value is not None]
+        return f"{', '.join(place)}: {self.message}" if place else self.message
+
+
+class InputError(ChargeplanError):
+    """Something that was given is wrong.
+
+    Parameters
+    ----------
+    faults
+        Every fault that was found, or one message.
+    """
+
+    def __init__(self, faults: Iterable[Fault] | Fault | str) -> None:
+        if isinstance(faults, str):
+            faults = Fault(faults)
+        self.faults: tuple[Fault, ...] = (faults,) if isinstance(faults, Fault) else tuple(faults)
+        super().__init__("\n".join(map(str, self.faults)))
+
+
+class PlanFolderError(InputError):
+    """A plan folder is not whole, or not what its plan.json says."""
+
+
+class BackendError(ChargeplanError):
+    """A solver backend failed."""
+
+
+class BackendUnavailable(BackendError):  # noqa: N818 - the word says it
+    """The backend is not installed here."""
+
+
+class BackendCrashed(BackendError):  # noqa: N818
+    """The backend's process ended or hung."""
+
+
+class WrongAnswer(BackendError):  # noqa: N818
+    """The backend's answer breaks a row of the model or misstates the objective."""

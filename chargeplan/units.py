@@ -1,0 +1,65 @@
+"""Text with units: radii such as "1 km", "800 m", "50 mi"; and numbers as a person reads them."""
+
+from __future__ import annotations
+
+import math
+import re
+
+from chargeplan.errors import InputError
+
+METRES = {"m": 1.0, "km": 1000.0, "mi": 1609.344, "ft": 0.3048, "nmi": 1852.0}
+SECONDS = {"s": 1.0, "min": 60.0, "h": 3600.0}
+_QUANTITY = re.compile(r"\s*([0-9]*\.?[0-9]+(?:[eE][+-]?[0-9]+)?)\s*([A-Za-z]*)\s*")
+
+
+def _parse(text: str, units: dict[str, float], example: str) -> float:
+    match = _QUANTITY.fullmatch(text)
+    if match is None or match[2] not in units:
+        raise InputError(f"{text!r} is not a number with a unit ({', '.join(units)}), such as {example!r}")
+    value = float(match[1]) * units[match[2]]
+    if not 0.0 < value < math.inf:
+        raise InputError(f"{text!r} is not a positive, finite length of way or time")
+    return value
+
+
+def parse_length(text: str) -> float:
+    """Read a length with its unit.
+
+    Parameters
+    ----------
+    text
+        Such as ``"1 km"``, ``"800 m"``, ``"50 mi"``, ``"2500 ft"``, ``"5 nmi"``.
+
+    Returns
+    -------
+    float
+        Metres, greater than 0.
+
+    Raises
+    ------
+    InputError
+        No unit, an unknown unit, or not a positive finite number.
+    """
+    return _parse(text, METRES, "1 km")
+
+
+def parse_duration(text: str) -> float:
+    """Read a travel time with its unit (``"10 min"``), in seconds, greater than 0.
+
+    Raises
+    ------
+    InputError
+        No unit, an unknown unit, or not a positive finite number.
+    """
+    return _parse(text, SECONDS, "10 min")
+
+
+def format_length(metres: float) -> str:
+    """Write a length as a person would: ``"800 m"``, ``"2.5 km"``.
+
+    Parameters
+    ----------
+    metres
+        A length in metres.
+    """
+    return f"{metres:,.0f} m" if metres < 1000 else f"{metres / 1000:,.6g} km"
