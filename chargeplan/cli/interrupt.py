@@ -1,0 +1,66 @@
+"""Ctrl-C: the first asks the run to stop with its best plan, the second ends the process."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import threading
+from collections.abc import Callable
+from types import TracebackType
+from typing import Self
+
+from chargeplan.cli.exits import Exit
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+class Interruption:
+    """Turns the first SIGINT or SIGTERM into a request to stop, and the second into the end of the process.
+
+    A signal handler of Python's own waits until the main thread runs Python again, which can be a solver's
+    whole run away. The wake-up descriptor is written at once, and a thread that waits for it sets `cancel`.
+
+    Parameters
+    ----------
+    on_stop
+        Called at the first signal, from the waiting thread.
+    on_abort
+        Called at the second signal, just before the process ends.
+    """
+
+    def __init__(self, on_stop: Callable[[], None], on_abort: Callable[[], None]) -> None:
+        self.cancel = threading.Event()
+        self._on_stop = on_stop
+        self._on_abort = on_abort
+        self._wait_end, self._wake_end = socket.socketpair()
+
+    def __enter__(self) -> Self:
+        self._wake_end.setblocking(False)
+        self._old_descriptor = signal.set_wakeup_fd(self._wake_end.fileno(), warn_on_full_buffer=False)
+        self._old_handlers = [signal.signal(number, _leave_it_to_the_descriptor) for number in _SIGNALS]
+        threading.Thread(target=self._wait, daemon=True, name="interruption").start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for number, handler in zip(_SIGNALS, self._old_handlers, strict=True):
+            signal.signal(number, handler)
+        signal.set_wakeup_fd(self._old_descriptor)
+        self._wake_end.close()  # the waiting thread reads the end, and ends
+
+    def _wait(self) -> None:
+        with self._wait_end:
+            while caught := self._wait_end.recv(1):
+                if caught[0] not in _SIGNALS:
+                    continue
+                if self.cancel.is_set():
+                    self._on_abort()
+                    os._exit(Exit.INTERRUPTED)
+                self.cancel.set()
+                self._on_stop()
+
+
+def _leave_it_to_the_descriptor(number: int, frame: object) -> None:
+    pass
