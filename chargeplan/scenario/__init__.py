@@ -1,0 +1,55 @@
+"""What is asked: the scenario file, checked key by key.
+
+A scenario is a TOML file. `Scenario.read` checks all of it and raises one `InputError` that names every
+wrong key; the files that it names are opened later, by `chargeplan.problem`. `init_text` prints every key,
+commented.
+"""
+
+from __future__ import annotations
+
+from importlib import resources
+
+from chargeplan.scenario.reading import Scenario, read_leniently
+from chargeplan.scenario.tables import (
+    STATUSES,
+    AreaLayer,
+    ChargerType,
+    CorridorLayer,
+    DemandLayer,
+    Exclusion,
+    Inputs,
+    Layer,
+    MixRule,
+    NamedLayer,
+    Objective,
+    RoadLayer,
+    SiteLayer,
+    SolveOptions,
+    StandardSpec,
+)
+
+__all__ = [
+    "STATUSES",
+    "AreaLayer",
+    "ChargerType",
+    "CorridorLayer",
+    "DemandLayer",
+    "Exclusion",
+    "Inputs",
+    "Layer",
+    "MixRule",
+    "NamedLayer",
+    "Objective",
+    "RoadLayer",
+    "Scenario",
+    "SiteLayer",
+    "SolveOptions",
+    "StandardSpec",
+    "init_text",
+    "read_leniently",
+]
+
+
+def init_text() -> str:
+    """Return a scenario file with every key there is, commented, to start from."""
+    return resources.files("chargeplan.scenario").joinpath("template.toml").read_text(encoding="utf-8")

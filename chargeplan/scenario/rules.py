@@ -1,0 +1,78 @@
+"""Rules between the tables of a scenario file.
+
+They look at the raw tables, so that they are checked even where a table has faults of its own.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+
+def crossed(tables: Mapping[str, Any]) -> Iterator[str]:
+    """Say what is wrong between tables: nothing to do, names given twice, names of nothing, no aim."""
+    yield from _nothing(tables)
+    yield from _repetitions(tables)
+    yield from _references(tables)
+    yield from _roads(tables)
+    yield from _aims(tables)
+
+
+def _items(tables: Mapping[str, Any], table: str) -> list[dict[str, Any]]:
+    items = tables.get(table)
+    return [item for item in items if isinstance(item, dict)] if isinstance(items, list | tuple) else []
+
+
+def _names(tables: Mapping[str, Any], table: str, key: str = "name") -> list[str]:
+    return [item[key] for item in _items(tables, table) if isinstance(item.get(key), str)]
+
+
+def _standards(tables: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    for number, item in enumerate(_items(tables, "standards"), 1):
+        yield f"[[standards]] {number} ({item.get('name', '')})", item
+
+
+def _nothing(tables: Mapping[str, Any]) -> Iterator[str]:
+    for table, what in (("sites", "candidate sites"), ("standards", "service standards")):
+        if not tables.get(table):
+            yield f"[[{table}]]: there are no {what}"
+
+
+def _repetitions(tables: Mapping[str, Any]) -> Iterator[str]:
+    keys = {"chargers": "type"}
+    for table in ("demand", "sites", "corridors", "areas", "standards", "chargers"):
+        for name, count in Counter(_names(tables, table, keys.get(table, "name"))).items():
+            if count > 1:
+                yield f"[[{table}]]: {count} are called {name!r}"
+
+
+def _references(tables: Mapping[str, Any]) -> Iterator[str]:
+    for key, table in (("demand", "demand"), ("corridor", "corridors"), ("area", "areas")):
+        known = _names(tables, table)
+        for place, item in _standards(tables):
+            if isinstance(item.get(key), str) and item[key] not in known:
+                yield f"{place}, {key}: there is no [[{table}]] called {item[key]!r}"
+    types = _names(tables, "chargers", "type")
+    for number, item in enumerate(_items(tables, "mix"), 1):
+        if isinstance(item.get("type"), str) and item["type"] not in types:
+            yield f"[[mix]] {number}, type: there are no [[chargers]] of type {item['type']!r}"
+
+
+def _roads(tables: Mapping[str, Any]) -> Iterator[str]:
+    for place, item in _standards(tables):
+        if "demand" in item and item.get("metric") == "road" and "network" not in tables:
+            yield f'{place}, metric: "road" needs a [network]'
+    network = tables.get("network")
+    if isinstance(network, dict) and network.get("unit") == "seconds":
+        yield '[network], unit: "seconds" is not in this release'
+
+
+def _aims(tables: Mapping[str, Any]) -> Iterator[str]:
+    objective = tables.get("objective")
+    maximising = isinstance(objective, dict) and "maximise" in objective
+    required = [item.get("required", True) is True for item in _items(tables, "standards")]
+    if maximising and required and all(required):
+        yield "[objective], maximise: no standard is an aim (required = false), so nothing is maximised"

@@ -1,0 +1,265 @@
+"""The tables of a scenario file, one model each."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    PlainValidator,
+    PrivateAttr,
+    model_validator,
+)
+
+from chargeplan.errors import Fault, InputError
+from chargeplan.units import parse_length
+
+STATUSES = ("candidate", "existing", "required", "forbidden")
+
+
+def _radius(text: object) -> str:
+    try:
+        parse_length(str(text))
+    except InputError as error:
+        raise ValueError(str(error)) from None
+    return str(text)
+
+
+def _column_or_number(value: object) -> str | float:
+    if isinstance(value, str) and value:
+        return value
+    if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < math.inf:
+        return float(value)
+    raise ValueError(f"{value!r} is neither the name of a column nor a number of at least 0")
+
+
+# Plain words only, since names become folder names and parts of ids.
+Name = Annotated[str, Field(pattern=r"^\w([\w .+-]*[\w.+-])?$", max_length=100)]
+Text = Annotated[str, Field(min_length=1)]
+Radius = Annotated[str, PlainValidator(_radius)]
+ColumnOrNumber = Annotated[str | float, PlainValidator(_column_or_number)]
+Share = Annotated[float, Field(gt=0, le=1)]
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Count = Annotated[int, Field(ge=1)]
+
+
+class Table(BaseModel):
+    """A table of the scenario file: frozen, exact in its types, without unknown keys."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class Layer(Table):
+    """A file with features, and how its positions are meant.
+
+    `where` is an SQL expression over the columns, `crs` what the file's own CRS is replaced by (anything PROJ
+    reads, such as ``"EPSG:4547"``), `datum` the datum of its longitudes and latitudes.
+    """
+
+    file: Text
+    layer: Text | None = None
+    where: Text | None = None
+    crs: Text | None = None
+    datum: Literal["wgs84", "gcj02", "bd09"] = "wgs84"
+
+
+class NamedLayer(Layer):
+    """A layer that standards and messages refer to."""
+
+    name: Name
+
+
+class DemandLayer(NamedLayer):
+    """``[[demand]]``: weighted places. A column left out is the file's column of that name."""
+
+    id: Text | None = None
+    weight: ColumnOrNumber | None = None
+    district: Text | None = None
+
+
+class SiteLayer(NamedLayer):
+    """``[[sites]]``: places where stations may stand, or stand."""
+
+    id: Text | None = None
+    status: Text | None = None
+    kind: Text | None = None
+    cost: ColumnOrNumber | None = None
+    room: ColumnOrNumber | None = None
+
+
+class CorridorLayer(NamedLayer):
+    """``[[corridors]]``: road lines, one per piece between two places where the road can be entered."""
+
+    length_factor: Annotated[float, Field(ge=1, le=10)] = 1.15
+    interchange: Literal["nodes", "anywhere"] = "nodes"
+
+
+class AreaLayer(NamedLayer):
+    """``[[areas]]``: polygons; the map draws them as borders."""
+
+
+class Exclusion(Layer):
+    """``[[exclude]]``: polygons without new stations."""
+
+
+class RoadLayer(Layer):
+    """``[network]``: the road lines of standards by road."""
+
+    unit: Literal["metres", "seconds"] = "metres"
+
+
+class StandardSpec(Table):
+    """``[[standards]]``: a promise."""
+
+    name: Name
+    demand: Name | None = None
+    corridor: Name | None = None
+    area: Name | None = None
+    where: Text | None = None
+    radius: Radius
+    strict: bool = False
+    metric: Literal["geodesic", "road", "euclidean", "matrix"] | None = None
+    matrix: Text | None = None
+    share: Share = 1.0
+    stations: Count = 1
+    required: bool = True
+    rule: Literal["radius", "spacing"] = "radius"
+    guarantee: Literal["points", "everywhere"] = "points"
+
+    @property
+    def radius_m(self) -> float:
+        """The radius in metres."""
+        return parse_length(self.radius)
+
+    @property
+    def measured_by(self) -> str:
+        """The metric: as given; else by road on a corridor and straight elsewhere."""
+        return self.metric or ("road" if self.corridor else "geodesic")
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        places = [key for key in ("demand", "corridor", "area") if getattr(self, key) is not None]
+        if len(places) != 1:
+            raise ValueError("needs exactly one of demand, corridor and area")
+        if (self.metric == "matrix") != (self.matrix is not None):
+            raise ValueError('metric = "matrix" and matrix = FILE need each other')
+        if self.metric == "matrix" and self.demand is None:
+            raise ValueError('metric = "matrix" is for standards on a demand layer')
+        if self.metric == "euclidean":
+            raise ValueError('metric = "euclidean" is not in this release: positions are degrees')
+        if self.rule == "spacing" and self.corridor is None:
+            raise ValueError('rule = "spacing" is for standards on a corridor')
+        return self
+
+
+class Objective(Table):
+    """``[objective]``: what is best."""
+
+    minimise: Literal["cost", "stations"] | None = None
+    maximise: Literal["weight"] | None = None
+    stations: Count | None = None
+    budget: NotNegative | None = None
+
+    @property
+    def sense(self) -> Literal["min", "max"]:
+        """``"min"`` or ``"max"``."""
+        return "max" if self.maximise else "min"
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if (self.minimise is None) == (self.maximise is None):
+            raise ValueError("needs exactly one of minimise and maximise")
+        limits = (self.stations is not None) + (self.budget is not None)
+        if self.maximise and limits != 1:
+            raise ValueError('maximise = "weight" needs exactly one of stations and budget')
+        if self.minimise and limits:
+            raise ValueError("stations and budget are for maximise")
+        return self
+
+
+class ChargerType(Table):
+    """``[[chargers]]``: a type of charger, its power and its price."""
+
+    type: Name
+    kw: Positive
+    cost: NotNegative = 0.0
+
+
+class MixRule(Table):
+    """``[[mix]]``: how many chargers of a type, or of all types, at least, at most, or as a share."""
+
+    type: Name | None = None
+    at_least: Annotated[int, Field(ge=0)] | None = None
+    at_most: Annotated[int, Field(ge=0)] | None = None
+    share: Share | None = None
+    district: Text | None = None
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if self.at_least is None and self.at_most is None and self.share is None:
+            raise ValueError("needs at_least, at_most or share")
+        return self
+
+
+class SolveOptions(Table):
+    """``[solve]``: when to stop, and by what means; a key left out is decided by the planning."""
+
+    time_limit: Positive | None = None
+    gap: Annotated[float, Field(ge=0, lt=1)] | None = None
+    work_limit: Positive | None = None
+    backend: Text = "auto"
+    threads: Count | None = None
+    seed: Annotated[int, Field(ge=0)] = 0
+
+
+class Inputs(Table):
+    """The tables of a scenario that name layers, and where their files are."""
+
+    demand: Annotated[tuple[DemandLayer, ...], Field(strict=False)] = ()
+    sites: Annotated[tuple[SiteLayer, ...], Field(strict=False)] = ()
+    corridors: Annotated[tuple[CorridorLayer, ...], Field(strict=False)] = ()
+    areas: Annotated[tuple[AreaLayer, ...], Field(strict=False)] = ()
+    exclude: Annotated[tuple[Exclusion, ...], Field(strict=False)] = ()
+    network: RoadLayer | None = None
+
+    _folder: Path = PrivateAttr(default_factory=Path.cwd)
+    _file: Path | None = PrivateAttr(default=None)
+    _given: frozenset[str] = PrivateAttr(default=frozenset())
+
+    @property
+    def folder(self) -> Path:
+        """The folder that relative files resolve against, and that no file leaves."""
+        return self._folder
+
+    @property
+    def file(self) -> Path | None:
+        """The scenario file, if it was read from one."""
+        return self._file
+
+    def path(self, file: str) -> Path:
+        """Resolve a file that the scenario names.
+
+        Parameters
+        ----------
+        file
+            As written in the scenario.
+
+        Raises
+        ------
+        InputError
+            It lies outside the scenario's folder and was not given on the command line.
+        """
+        path = (self.folder / file).resolve()
+        if file not in self._given and not path.is_relative_to(self.folder.resolve()):
+            raise InputError(Fault("lies outside the scenario's folder", file=file))
+        return path
+
+    def located(self, folder: Path, file: Path | None = None, given: frozenset[str] = frozenset()) -> Self:
+        """Say where the files are: the scenario's folder, its file, and the paths given by hand."""
+        self._folder, self._file, self._given = folder, file, given
+        return self
