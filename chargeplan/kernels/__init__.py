@@ -1,0 +1,69 @@
+"""The heavy lifting, compiled by numba: coverage, distances, road distances, reductions, local search.
+
+Positions are (N, 2) float64, longitude and latitude, degrees, WGS-84; distances and radii are metres. What is handed
+out is read-only. Importing this package is cheap: numba is imported with the first kernel that is used (PEP 562).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from chargeplan.kernels.cover_search import CoverSearch
+    from chargeplan.kernels.radius_coverage import coverage
+    from chargeplan.kernels.distance import distance_matrix, paired_distances
+    from chargeplan.kernels.dominance import components, dominated_columns, dominated_rows
+    from chargeplan.kernels.maximal_search import MaximalSearch
+    from chargeplan.kernels.network import RoadGraph, Snapped, road_coverage, road_distances
+    from chargeplan.kernels.patterns import Patterns, cover_patterns, merge_equal_rows
+
+__all__ = [
+    "CoverSearch",
+    "MaximalSearch",
+    "Patterns",
+    "RoadGraph",
+    "Snapped",
+    "components",
+    "cover_patterns",
+    "coverage",
+    "distance_matrix",
+    "dominated_columns",
+    "dominated_rows",
+    "merge_equal_rows",
+    "paired_distances",
+    "road_coverage",
+    "road_distances",
+]
+
+_HOMES = {
+    "CoverSearch": "cover_search",
+    "MaximalSearch": "maximal_search",
+    "Patterns": "patterns",
+    "RoadGraph": "network",
+    "Snapped": "network",
+    "components": "dominance",
+    "cover_patterns": "patterns",
+    "coverage": "radius_coverage",
+    "distance_matrix": "distance",
+    "dominated_columns": "dominance",
+    "dominated_rows": "dominance",
+    "merge_equal_rows": "patterns",
+    "paired_distances": "distance",
+    "road_coverage": "network",
+    "road_distances": "network",
+}
+
+
+if not TYPE_CHECKING:  # hidden from type checkers, which would otherwise believe in any attribute
+
+    def __getattr__(name: str) -> object:
+        from importlib import import_module
+
+        if name not in _HOMES:
+            raise AttributeError(f"module 'chargeplan.kernels' has no attribute {name!r}")
+        value = getattr(import_module(f"chargeplan.kernels.{_HOMES[name]}"), name)
+        globals()[name] = value
+        return value
+
+    def __dir__() -> list[str]:
+        return sorted(__all__)
