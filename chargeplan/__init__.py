@@ -1,9 +1,12 @@
-"""Plans EV charging networks: where stations go, how good the plan provably is, whether it keeps its promises.
+"""Plans EV charging networks: where stations go, how good that provably is, whether promises are kept.
 
->>> import chargeplan as cp
->>> problem = cp.load("czt")
->>> plan = cp.solve(problem, time_limit=60)
->>> plan.write("czt-plan")
+::
+
+    import chargeplan as cp
+
+    problem = cp.load("czt")
+    plan = cp.solve(problem, time_limit=60)
+    plan.write("czt-plan")
 
 Importing this package is cheap: what it offers is imported when it is first used (PEP 562).
 """

@@ -24,4 +24,6 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     for marker in item.iter_markers("system"):
         (program,) = marker.args
         if shutil.which(program) is None:
-            pytest.fail(f"{program} is not installed, and CHARGEPLAN_REQUIRE_SYSTEM asks for it", pytrace=False)
+            pytest.fail(
+                f"{program} is not installed, and CHARGEPLAN_REQUIRE_SYSTEM asks for it", pytrace=False
+            )

@@ -50,7 +50,7 @@ def chargeplan(
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
     ] = False,
 ) -> None:
-    """Plan EV charging networks: where stations go, how good that provably is, whether it keeps its promises."""
+    """Plan EV charging networks: where stations go, how good that provably is, whether promises are kept."""
 
 
 def main() -> None:

@@ -6,11 +6,13 @@ import os
 import signal
 import socket
 import threading
-from collections.abc import Callable
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from chargeplan.cli.exits import Exit
+
+if TYPE_CHECKING:
+    from chargeplan.cli.progress import Progress
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
@@ -23,16 +25,13 @@ class Interruption:
 
     Parameters
     ----------
-    on_stop
-        Called at the first signal, from the waiting thread.
-    on_abort
-        Called at the second signal, just before the process ends.
+    progress
+        Is told of the first signal, and gives the terminal back before the second ends the process.
     """
 
-    def __init__(self, on_stop: Callable[[], None], on_abort: Callable[[], None]) -> None:
+    def __init__(self, progress: Progress) -> None:
         self.cancel = threading.Event()
-        self._on_stop = on_stop
-        self._on_abort = on_abort
+        self._progress = progress
         self._wait_end, self._wake_end = socket.socketpair()
 
     def __enter__(self) -> Self:
@@ -56,10 +55,10 @@ class Interruption:
                 if caught[0] not in _SIGNALS:
                     continue
                 if self.cancel.is_set():
-                    self._on_abort()
+                    self._progress.restore_terminal()
                     os._exit(Exit.INTERRUPTED)
                 self.cancel.set()
-                self._on_stop()
+                self._progress.announce_stop()
 
 
 def _leave_it_to_the_descriptor(number: int, frame: object) -> None:

@@ -23,11 +23,11 @@ class Progress:
         from rich.progress import Progress as RichProgress
         from rich.progress import SpinnerColumn, TextColumn, TimeElapsedColumn
 
-        self._console = Console(stderr=True)
+        self._console = Console(stderr=True, quiet=quiet, highlight=False)
         self._bar = RichProgress(
             SpinnerColumn(),
             TimeElapsedColumn(),
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             console=self._console,
             transient=True,
             disable=quiet or not self._console.is_terminal,
@@ -45,11 +45,11 @@ class Progress:
 
     def __call__(self, event: Event) -> None:
         """Show an event."""
-        self.say(describe(event))
+        self._bar.update(self._task, description=describe(event))
 
-    def say(self, text: str) -> None:
-        """Show a line of text."""
-        self._bar.update(self._task, description=text)
+    def announce_stop(self) -> None:
+        """Say that the run is asked to stop."""
+        self._console.print("Stopping with the best plan so far; once more to abort.", markup=False)
 
     def restore_terminal(self) -> None:
         """Give back the cursor, for a process that ends without leaving its `with` blocks."""

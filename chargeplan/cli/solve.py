@@ -1,0 +1,119 @@
+"""`chargeplan solve`."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from chargeplan.cli.exits import Exit
+from chargeplan.cli.interrupt import Interruption
+from chargeplan.cli.progress import Progress
+from chargeplan.cli.request import Request
+from chargeplan.errors import Fault, InputError
+
+if TYPE_CHECKING:
+    from chargeplan.plan import Plan
+
+FORMATS = ("geojson", "gpkg", "parquet", "fgb")
+
+
+def solve(
+    scenario: Annotated[
+        str | None,
+        typer.Argument(
+            help="Scenario file, folder with scenario.toml, or shipped instance; an existing path wins.",
+            show_default="czt",
+        ),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", "-o", help="Folder for the plan.", show_default="./<scenario>-plan"),
+    ] = None,
+    time_limit: Annotated[float | None, typer.Option(help="Stop after so many seconds.")] = None,
+    gap: Annotated[
+        float | None, typer.Option(help="Stop at a plan proven this close to the best: 0.01 is 1 %.")
+    ] = None,
+    backend: Annotated[
+        str | None, typer.Option(help="MILP backend; see `chargeplan backends`.", metavar="NAME")
+    ] = None,
+    threads: Annotated[int | None, typer.Option(help="Processor threads to use.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Seed of every random choice.")] = None,
+    radius: Annotated[
+        str | None,
+        typer.Option(help="Another radius, such as 800m, for all standards but those of corridors."),
+    ] = None,
+    budget: Annotated[
+        float | None, typer.Option(help="Serve as much weight as possible within this cost.")
+    ] = None,
+    stations: Annotated[
+        int | None, typer.Option(help="Serve as much weight as possible with so many stations.")
+    ] = None,
+    formats: Annotated[
+        str, typer.Option("--format", help=f"Comma-separated: {', '.join(FORMATS)}; geojson is always there.")
+    ] = "geojson",
+    demand: Annotated[
+        Path | None, typer.Option(help="Without a scenario: layer of demand points.", metavar="FILE")
+    ] = None,
+    sites: Annotated[
+        Path | None, typer.Option(help="Without a scenario: layer of sites.", metavar="FILE")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print plan.json alone on stdout.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no summary.")] = False,
+) -> None:
+    """Plan stations that meet a scenario's service standards, with a proof of how good the plan is."""
+    import chargeplan as cp
+
+    wanted = _parse_formats(formats)
+    problem = Request(scenario, demand, sites, radius, budget, stations).read()
+    folder = _writable(out or Path(f"{problem.name}-plan"))
+    with Progress(quiet=quiet) as progress, Interruption(progress) as interruption:
+        plan = cp.solve(
+            problem,
+            time_limit=time_limit,
+            gap=gap,
+            backend=backend,
+            threads=threads,
+            seed=seed,
+            on_event=progress,
+            cancel=interruption.cancel,
+        )
+        plan.write(folder, formats=wanted)
+    content = (folder / "plan.json").read_text(encoding="utf-8")
+    if as_json:
+        typer.echo(content)
+    elif not quiet:
+        from chargeplan.cli.report import Report
+
+        Report().plan(problem, json.loads(content), folder)
+    raise typer.Exit(_exit_code(plan, interrupted=interruption.cancel.is_set()))
+
+
+def _parse_formats(text: str) -> tuple[str, ...]:
+    wanted = tuple(dict.fromkeys(word.strip() for word in text.split(",")))
+    if unknown := [word for word in wanted if word not in FORMATS]:
+        raise typer.BadParameter(
+            f"--format knows {', '.join(FORMATS)}, not {', '.join(unknown) or 'nothing'}"
+        )
+    return wanted
+
+
+def _writable(folder: Path) -> Path:
+    """Refuse a folder that cannot be written before the work, not after it."""
+    if folder.exists() and not folder.is_dir():
+        raise InputError(Fault("is not a folder", file=str(folder)))
+    nearest = next(place for place in (folder, *folder.absolute().parents) if place.exists())
+    if not os.access(nearest, os.W_OK):
+        raise InputError(Fault(f"cannot be written: no permission in {nearest}", file=str(folder)))
+    return folder
+
+
+def _exit_code(plan: Plan, *, interrupted: bool) -> Exit:
+    if interrupted:
+        return Exit.INTERRUPTED
+    if plan.objective is None:
+        return Exit.NO_PLAN
+    return Exit.MET if all(standard.met for standard in plan.standards if standard.required) else Exit.NOT_MET

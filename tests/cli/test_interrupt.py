@@ -1,0 +1,77 @@
+"""Ctrl-C, as a process receives it."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+
+import pytest
+
+WAITS = """
+from chargeplan.cli.interrupt import Interruption
+from chargeplan.cli.progress import Progress
+with Progress(quiet=False) as progress, Interruption(progress) as interruption:
+    print("ready", flush=True)
+    interruption.cancel.wait()
+print("stopped", flush=True)
+"""
+
+# One C call that lets other threads run and never looks for signals, as a solver's search is.
+BUSY = """
+import hashlib
+from chargeplan.cli.interrupt import Interruption
+from chargeplan.cli.progress import Progress
+with Progress(quiet=False) as progress, Interruption(progress) as interruption:
+    print("ready", flush=True)
+    hashlib.pbkdf2_hmac("sha256", b"", b"", 2_000_000_000)
+"""
+
+
+@pytest.fixture
+def start():
+    """Start a program and wait until it says that it is ready."""
+    running = []
+
+    def start(program: str) -> subprocess.Popen[str]:
+        pipe = subprocess.PIPE
+        process = subprocess.Popen([sys.executable, "-c", program], stdout=pipe, stderr=pipe, text=True)
+        running.append(process)
+        assert process.stdout.readline() == "ready\n"
+        return process
+
+    yield start
+    for process in running:
+        process.kill()
+        process.communicate()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_first_signal_asks_to_stop(start, number):
+    """After one signal the run is cancelled, says so, and goes on to its ordinary end."""
+    process = start(WAITS)
+    process.send_signal(number)
+    out, err = process.communicate(timeout=30)
+    assert (process.returncode, out) == (0, "stopped\n")
+    assert "Stopping with the best plan so far" in err
+
+
+def test_second_signal_ends_the_process_even_inside_a_solver(start):
+    """The first signal is noticed, and the second ends the process, while the main thread is deep in C."""
+    process = start(BUSY)
+    process.send_signal(signal.SIGINT)
+    assert "Stopping" in process.stderr.readline()
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=30)
+    assert process.returncode == 130
+
+
+def test_handlers_are_given_back():
+    """Outside the block, Ctrl-C is Python's own again."""
+    from chargeplan.cli.interrupt import Interruption
+    from chargeplan.cli.progress import Progress
+
+    before = signal.getsignal(signal.SIGINT)
+    with Progress(quiet=True) as progress, Interruption(progress):
+        assert signal.getsignal(signal.SIGINT) is not before
+    assert signal.getsignal(signal.SIGINT) is before
