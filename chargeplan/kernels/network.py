@@ -1,0 +1,419 @@
+"""Distances along roads: bounded shortest paths from where each demand point enters the graph.
+
+The relation comes out directly, row by row; there is never an array of all sources by all nodes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from chargeplan.errors import InputError
+from chargeplan.kernels.compiled import in_pieces, kernel
+from chargeplan.kernels.inputs import checked_radius, frozen, read_only
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+    from scipy.sparse import csr_array
+
+_PIECE = 32  # sources in the smallest piece of work
+_SLACK = 1e-6  # metres; a search goes this much too far, so that rounding loses no pair before it is compared
+
+
+@dataclass(frozen=True, eq=False)
+class RoadGraph:
+    """A road graph as compressed sparse rows: the arcs out of node v are ``indptr[v]:indptr[v + 1]``.
+
+    Parameters
+    ----------
+    indptr
+        (V + 1,) row pointers.
+    indices
+        (E,) the node each arc leads to. A road that may be driven both ways is two arcs.
+    lengths
+        (E,) metres (or seconds), finite, 0 or more.
+
+    Raises
+    ------
+    InputError
+        Pointers or nodes out of range, or a length that is negative or not finite.
+    """
+
+    indptr: NDArray[np.int64]
+    indices: NDArray[np.int32]
+    lengths: NDArray[np.float64]
+
+    def __post_init__(self) -> None:
+        indptr = np.array(self.indptr, dtype=np.int64)
+        indices = np.array(self.indices, dtype=np.int32)
+        lengths = np.array(self.lengths, dtype=np.float64)
+        if indptr.ndim != 1 or indptr.size == 0 or indptr[0] != 0 or np.any(np.diff(indptr) < 0):
+            raise InputError("indptr of a road graph must begin with 0 and never fall")
+        if indices.shape != (indptr[-1],) or lengths.shape != indices.shape:
+            raise InputError(f"a road graph of {indptr[-1]} arcs needs as many indices and lengths")
+        if indices.size and not (indices.min() >= 0 and indices.max() < indptr.size - 1):
+            raise InputError(f"an arc leads outside the {indptr.size - 1} nodes of the road graph")
+        if not np.all(np.isfinite(lengths) & (lengths >= 0)):
+            raise InputError("lengths of a road graph must be finite and 0 or more")
+        read_only(indptr, indices, lengths)
+        for name, value in (("indptr", indptr), ("indices", indices), ("lengths", lengths)):
+            object.__setattr__(self, name, value)
+
+    @property
+    def nodes(self) -> int:
+        """How many nodes the graph has."""
+        return self.indptr.size - 1
+
+
+@dataclass(frozen=True, eq=False)
+class Snapped:
+    """Where points enter a road graph.
+
+    Parameters
+    ----------
+    node
+        (N,) the node each point enters at.
+    leg
+        (N,) metres between the point and that node, 0 or more; infinite for a point that no road reaches.
+
+    Raises
+    ------
+    InputError
+        Different sizes, a negative node, or a leg that is negative or not a number.
+    """
+
+    node: NDArray[np.int64]
+    leg: NDArray[np.float64]
+
+    def __post_init__(self) -> None:
+        node, leg = np.array(self.node, dtype=np.int64), np.array(self.leg, dtype=np.float64)
+        if node.ndim != 1 or node.shape != leg.shape:
+            raise InputError(f"{node.shape} nodes do not go with {leg.shape} legs")
+        if np.any(node < 0) or not np.all(leg >= 0):
+            raise InputError("nodes and legs of snapped points must be 0 or more")
+        read_only(node, leg)
+        object.__setattr__(self, "node", node)
+        object.__setattr__(self, "leg", leg)
+
+
+class _Arcs(NamedTuple):
+    """What kernels see of a road graph."""
+
+    indptr: NDArray[np.int64]
+    indices: NDArray[np.int32]
+    lengths: NDArray[np.float64]
+
+
+class _Points(NamedTuple):
+    """Snapped points, also by node: those at node v are ``start[v]:start[v + 1]`` of `name`, ascending."""
+
+    node: NDArray[np.int64]
+    leg: NDArray[np.float64]
+    start: NDArray[np.int64]
+    name: NDArray[np.int64]
+
+
+class _Limit(NamedTuple):
+    """How far is too far, and whether distances are kept; `least_leg` is the shortest leg of any site."""
+
+    radius: float
+    strict: bool
+    least_leg: float
+    keep: bool
+
+
+class _Work(NamedTuple):
+    """What a search remembers: the distance of every node (infinite unless touched) and the nodes it touched."""
+
+    distance: NDArray[np.float64]
+    touched: NDArray[np.int32]
+
+
+@kernel
+def _push(
+    keys: NDArray[np.float64], nodes: NDArray[np.int32], size: int, key: float, node: int
+) -> tuple[NDArray[np.float64], NDArray[np.int32]]:
+    """Put a node into a binary heap of `size` nodes, which grows when it is full."""
+    if size == keys.size:
+        more_keys, more_nodes = np.empty(2 * size, np.float64), np.empty(2 * size, np.int32)
+        for t in range(size):
+            more_keys[t], more_nodes[t] = keys[t], nodes[t]
+        keys, nodes = more_keys, more_nodes
+    place = size
+    while place > 0:
+        parent = (place - 1) >> 1
+        if keys[parent] <= key:
+            break
+        keys[place], nodes[place] = keys[parent], nodes[parent]
+        place = parent
+    keys[place], nodes[place] = key, node
+    return keys, nodes
+
+
+@kernel
+def _drop_first(keys: NDArray[np.float64], nodes: NDArray[np.int32], size: int) -> None:
+    """Take the first node out of a binary heap of `size` nodes."""
+    last = size - 1
+    key, node = keys[last], nodes[last]
+    place, child = 0, 1
+    while child < last:
+        if child + 1 < last and keys[child + 1] < keys[child]:
+            child += 1
+        if keys[child] >= key:
+            break
+        keys[place], nodes[place] = keys[child], nodes[child]
+        place, child = child, 2 * child + 1
+    keys[place], nodes[place] = key, node
+
+
+@kernel
+def _search(
+    graph: _Arcs, source: int, limit: float, work: _Work
+) -> int:
+    """Find all nodes within `limit` of the source (Dijkstra 1959); return how many were touched."""
+    keys, nodes = np.empty(64, np.float64), np.empty(64, np.int32)
+    keys[0], nodes[0], waiting = 0.0, source, 1
+    work.distance[source], work.touched[0], touched = 0.0, source, 1
+    while waiting > 0:
+        key, node = keys[0], nodes[0]
+        _drop_first(keys, nodes, waiting)
+        waiting -= 1
+        if key > work.distance[node]:
+            continue  # reached on a shorter way since it was put in
+        for arc in range(graph.indptr[node], graph.indptr[node + 1]):
+            neighbour = graph.indices[arc]
+            distance = key + graph.lengths[arc]
+            if distance <= limit and distance < work.distance[neighbour]:
+                if work.distance[neighbour] == np.inf:
+                    work.touched[touched] = neighbour
+                    touched += 1
+                work.distance[neighbour] = distance
+                keys, nodes = _push(keys, nodes, waiting, distance, neighbour)
+                waiting += 1
+    return touched
+
+
+@kernel
+def _sort_names(names: NDArray[np.int32]) -> None:
+    """Sort a list in place (Shell's method)."""
+    gap = 1
+    while 3 * gap + 1 < names.size:
+        gap = 3 * gap + 1
+    while gap > 0:
+        for i in range(gap, names.size):
+            name = names[i]
+            place = i
+            while place >= gap and names[place - gap] > name:
+                names[place] = names[place - gap]
+                place -= gap
+            names[place] = name
+        gap //= 3
+
+
+@kernel
+def _sites_at(sites: _Points, work: _Work, touched: int) -> NDArray[np.int32]:
+    """Return the sites at touched nodes in ascending order."""
+    total = 0
+    for t in range(touched):
+        node = work.touched[t]
+        total += sites.start[node + 1] - sites.start[node]
+    found = np.empty(total, np.int32)
+    size = 0
+    for t in range(touched):
+        node = work.touched[t]
+        for place in range(sites.start[node], sites.start[node + 1]):
+            found[size] = sites.name[place]
+            size += 1
+    _sort_names(found)
+    return found
+
+
+@kernel
+def _least_leg(points: _Points, node: int) -> float:
+    least = np.inf
+    for place in range(points.start[node], points.start[node + 1]):
+        least = min(least, points.leg[points.name[place]])
+    return least
+
+
+@kernel
+def _grown_names(names: NDArray[np.int32], size: int, room: int) -> NDArray[np.int32]:
+    grown = np.empty(room, np.int32)
+    for t in range(size):
+        grown[t] = names[t]
+    return grown
+
+
+@kernel
+def _grown_metres(metres: NDArray[np.float64], size: int, room: int) -> NDArray[np.float64]:
+    grown = np.empty(room, np.float64)
+    for t in range(size):
+        grown[t] = metres[t]
+    return grown
+
+
+@kernel
+def _reach_sites(
+    graph: _Arcs,
+    demand: _Points,
+    sites: _Points,
+    sources: NDArray[np.int64],
+    limit: _Limit,
+    counts: NDArray[np.int64],
+) -> tuple[NDArray[np.int32], NDArray[np.float64]]:
+    """Find the sites in reach of all demand points at the source nodes.
+
+    Returns the sites (and, when kept, the distances) of the points in the order of the sources; `counts` gets how
+    many each point has.
+    """
+    nodes = graph.indptr.size - 1
+    work = _Work(np.full(nodes, np.inf), np.empty(nodes, np.int32))
+    names, metres = np.empty(0, np.int32), np.empty(0, np.float64)
+    size = 0
+    for source in sources:
+        far = limit.radius - _least_leg(demand, source) - limit.least_leg + _SLACK
+        if not far >= 0.0:
+            continue
+        touched = _search(graph, source, far, work)
+        found = _sites_at(sites, work, touched)
+        most = size + found.size * (demand.start[source + 1] - demand.start[source])
+        if most > names.size:
+            names = _grown_names(names, size, 2 * most)
+            if limit.keep:
+                metres = _grown_metres(metres, size, 2 * most)
+        for place in range(demand.start[source], demand.start[source + 1]):
+            point = demand.name[place]
+            before = size
+            for name in found:
+                distance = demand.leg[point] + work.distance[sites.node[name]] + sites.leg[name]
+                if distance < limit.radius or (distance == limit.radius and not limit.strict):
+                    names[size] = name
+                    if limit.keep:
+                        metres[size] = distance
+                    size += 1
+            counts[point] = size - before
+        for t in range(touched):
+            work.distance[work.touched[t]] = np.inf
+    return names[:size].copy(), metres[: size if limit.keep else 0].copy()
+
+
+@kernel
+def _place(
+    demand: _Points,
+    sources: NDArray[np.int64],
+    indptr: NDArray[np.int64],
+    names: NDArray[np.int32],
+    indices: NDArray[np.int32],
+) -> None:
+    """Copy what was found for the sources into the rows of their demand points."""
+    size = 0
+    for source in sources:
+        for place in range(demand.start[source], demand.start[source + 1]):
+            point = demand.name[place]
+            for t in range(indptr[point], indptr[point + 1]):
+                indices[t] = names[size]
+                size += 1
+
+
+def _by_node(points: Snapped, nodes: int, name: str) -> _Points:
+    if points.node.size and points.node.max() >= nodes:
+        raise InputError(f"{name} enter at node {points.node.max()}, but the graph has {nodes} nodes")
+    start = np.zeros(nodes + 1, np.int64)
+    np.cumsum(np.bincount(points.node, minlength=nodes), out=start[1:])
+    return _Points(points.node, points.leg, start, np.argsort(points.node, kind="stable"))
+
+
+def _relation(
+    graph: RoadGraph, demand: Snapped, sites: Snapped, radius: float, *, strict: bool, keep: bool
+) -> tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.float64]]:
+    """Return row pointers, sites and, when they are to be kept, distances of all pairs within the radius."""
+    arcs = _Arcs(graph.indptr, graph.indices, graph.lengths)
+    origins = _by_node(demand, graph.nodes, "demand points")
+    goals = _by_node(sites, graph.nodes, "sites")
+    limit = _Limit(radius, strict, float(sites.leg.min(initial=np.inf)), keep)
+    sources = np.flatnonzero(np.diff(origins.start))
+    indptr = np.zeros(demand.node.size + 1, np.int64)
+
+    def reach(start: int, stop: int) -> tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.float64]]:
+        piece = sources[start:stop]
+        return piece, *_reach_sites(arcs, origins, goals, piece, limit, indptr[1:])
+
+    found = in_pieces(reach, sources.size, _PIECE)
+    np.cumsum(indptr, out=indptr)
+    indices, metres = np.empty(indptr[-1], np.int32), np.empty(indptr[-1] if keep else 0)
+    for piece, names, distances in found:
+        _place(origins, piece, indptr, names, indices)
+        if keep:
+            _place(origins, piece, indptr, distances, metres)
+    return indptr, indices, metres
+
+
+def _sparse(
+    indptr: NDArray[np.int64], indices: NDArray[np.int32], data: NDArray[np.generic], sites: int
+) -> csr_array:
+    from scipy.sparse import csr_array  # noqa: PLC0415 - kernels import no more than numpy and numba
+
+    if indices.size <= np.iinfo(np.int32).max:
+        indptr = indptr.astype(np.int32)
+    matrix = csr_array((data, indices, indptr), shape=(indptr.size - 1, sites))
+    matrix.has_canonical_format = True
+    return frozen(matrix)
+
+
+def road_coverage(
+    graph: RoadGraph, demand: Snapped, sites: Snapped, radius: float, *, strict: bool = False
+) -> csr_array:
+    """Find the sites within the radius of each demand point by road.
+
+    Parameters
+    ----------
+    graph
+        The roads; arcs are followed in their own direction, from the demand point to the site.
+    demand, sites
+        Where N demand points and M sites enter the graph; both legs count.
+    radius
+        Metres (or seconds, as the graph's lengths are), 0 or more.
+    strict
+        A pair counts when its distance is less than the radius, rather than at most the radius.
+
+    Returns
+    -------
+    csr_array
+        (N, M) bool, read-only, every stored value true, sites ascending within each row. The distance that is
+        compared is (demand leg + path) + site leg in float64, the path added up from the demand point on.
+
+    Raises
+    ------
+    InputError
+        A point that enters at a node the graph has not; a radius that is negative or not finite.
+    """
+    radius = checked_radius(radius)
+    indptr, indices, _ = _relation(graph, demand, sites, radius, strict=strict, keep=False)
+    return _sparse(indptr, indices, np.ones(indices.size, np.bool_), sites.node.size)
+
+
+def road_distances(graph: RoadGraph, demand: Snapped, sites: Snapped, limit: float) -> csr_array:
+    """Measure the way by road from each demand point to every site that is not farther than a limit.
+
+    Parameters
+    ----------
+    graph, demand, sites
+        As for `road_coverage`.
+    limit
+        Metres (or seconds, as the graph's lengths are), 0 or more.
+
+    Returns
+    -------
+    csr_array
+        (N, M) float64, read-only; pairs within the limit are stored, a distance of 0 too.
+
+    Raises
+    ------
+    InputError
+        A point that enters at a node the graph has not; a limit that is negative or not finite.
+    """
+    limit = checked_radius(limit, "limit")
+    indptr, indices, metres = _relation(graph, demand, sites, limit, strict=False, keep=True)
+    return _sparse(indptr, indices, metres, sites.node.size)
