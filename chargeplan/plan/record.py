@@ -1,0 +1,114 @@
+"""plan.json: what it holds, checked, with a JSON schema."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class Record(BaseModel):
+    """A part of plan.json: frozen, without unknown keys."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class StationCount(Record):
+    """How many stations are open."""
+
+    selected: int = Field(description="new ones, required sites included")
+    existing: int = Field(description="kept ones")
+    total: int
+
+
+class StandardRecord(Record):
+    """What the plan achieves of one service standard."""
+
+    radius_m: float
+    metric: Literal["geodesic", "road", "euclidean", "matrix"]
+    strict: bool = Field(description="true: less than the radius; false: at most")
+    required: bool = Field(description="false: an aim")
+    stations: int = Field(description="how many stations have to serve a demand point; 2 is a backup")
+    target_share: float
+    demand_points: int
+    weight: float
+    weight_covered: float
+    share: float
+    area_share: float | None = Field(description="of the area within the radius; null where no area is given")
+    max_distance_m: float | None = Field(
+        description="from the farthest demand point to the last of the stations it needs; null where one is out of reach"
+    )
+    met: bool
+
+
+class AuditRecord(Record):
+    """What the audit, which trusts nothing of the solver, says of the plan."""
+
+    agrees: bool
+    disagreements: list[str]
+    standards: dict[str, dict[str, Any]]
+    corridors: dict[str, Any] = Field(description="longest stretch between stations, by corridor standard")
+
+
+class InfeasibleRecord(Record):
+    """Why the required standards cannot be met, and what would make it possible."""
+
+    reasons: list[str]
+    uncoverable: dict[str, int] = Field(description="demand points that no permitted sites can serve, by standard")
+    radius_needed_m: dict[str, float | None] = Field(description="at which these sites could serve them, by standard")
+    limit: float | None = Field(description="the number of stations or the budget asked for, where that is too small")
+    limit_needed: float | None = Field(description="a number or budget that is known to do")
+
+
+class InputRecord(Record):
+    """An input file."""
+
+    name: str
+    sha256: str
+
+
+class Provenance(Record):
+    """Where the plan came from."""
+
+    inputs: list[InputRecord]
+    scenario: dict[str, Any]
+    seed: int
+    threads: int
+    backend: str
+    versions: dict[str, str]
+    command: str | None
+
+
+class PlanRecord(Record):
+    """The whole of plan.json, but for `files`, which the plan folder adds."""
+
+    schema_: Literal[1] = Field(1, alias="schema")
+    name: str
+    title: str
+    source: str
+    sense: Literal["min", "max"]
+    status: Literal["optimal", "feasible", "infeasible", "stopped"]
+    rest_status: Literal["optimal", "feasible", "stopped"] | None = Field(
+        description="when infeasible: how the plan for the rest ended; objective, bound and gap are then the rest's"
+    )
+    objective: float | None
+    bound: float | None
+    gap: float | None
+    bound_kind: Literal["dual-certificate", "block-certificate", "backend"] | None
+    stations: StationCount
+    chargers: dict[str, int] = Field(description="by type; empty until chargers are planned")
+    cost: float = Field(description="of the selected stations, in the scenario's currency")
+    standards: dict[str, StandardRecord]
+    infeasible: InfeasibleRecord | None
+    audit: AuditRecord | None
+    seconds: dict[str, float] = Field(description="by stage; the only figures that differ between equal runs")
+    reproducible: bool = Field(description="false when the clock or a person cut the run")
+    not_planned: list[str] = Field(description="what the scenario asks that this release does not plan yet")
+    warnings: list[str]
+    provenance: Provenance
+    files: dict[str, str] = Field(default={}, description="SHA-256 of every other file of the folder")
+
+
+def json_schema() -> dict[str, Any]:
+    """Return the JSON schema of plan.json."""
+    return PlanRecord.model_json_schema(by_alias=True)

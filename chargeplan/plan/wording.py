@@ -1,0 +1,39 @@
+"""A plan in a few plain lines."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from chargeplan.units import format_length
+
+if TYPE_CHECKING:
+    from chargeplan.plan.answer import Plan, StandardResult
+
+
+def summary(plan: Plan) -> str:
+    """Say what a plan achieves, what it takes and how good it provably is."""
+    record = plan.record
+    count = record.stations
+    lines = [
+        f"{record.title or record.name}",
+        f"{count.total:,} stations: {count.selected:,} new, {count.existing:,} existing; cost {record.cost:,.6g}",
+        *(_standard_line(standard) for standard in plan.standards),
+        _proof_line(plan),
+    ]
+    lines += [f"mind: {warning}" for warning in record.warnings]
+    lines += [f"not planned yet: {line}" for line in record.not_planned]
+    return "\n".join(lines)
+
+
+def _standard_line(standard: StandardResult) -> str:
+    word = "less than" if standard.strict else "at most"
+    far = "out of reach" if standard.max_distance_m is None else format_length(standard.max_distance_m)
+    promise = f"{'' if standard.required else 'aim, '}{word} {format_length(standard.radius_m)} ({standard.metric})"
+    verdict = "met" if standard.met else "NOT MET"
+    return f"{standard.name}: {promise}: {verdict}; {standard.share:.2%} covered, farthest {far}"
+
+
+def _proof_line(plan: Plan) -> str:
+    if plan.gap is None:
+        return f"{plan.status}: no bound is known"
+    return f"{plan.status}: objective {plan.objective:,.6g}, bound {plan.bound:,.6g}, gap {plan.gap:.2%} ({plan.bound_kind})"

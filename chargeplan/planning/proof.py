@@ -1,0 +1,62 @@
+"""A certificate in the scenario's own words: standards and demand points instead of row numbers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from chargeplan.planning.formulate import Formulation
+    from chargeplan.problem import Problem, Standard
+    from chargeplan.solvers.certificate import DualCertificate
+    from chargeplan.solvers.models.covering import CoveringModel
+    from chargeplan.solvers.solution import Solution
+
+
+def certificate_record(
+    problem: Problem, formulation: Formulation, model: CoveringModel, solution: Solution
+) -> dict[str, Any]:
+    """Write down what proves the bound.
+
+    Parameters
+    ----------
+    problem, formulation
+        What was asked.
+    model
+        The model that was solved: the formulation's, or what was left of it.
+    solution
+        With its certificate.
+
+    Returns
+    -------
+    dict
+        For certificate.json: ``kind``, ``bound``, and for a dual certificate ``scale`` (multipliers are integers in
+        units of 2^-scale), ``u`` (by standard, the demand points with a multiplier above 0), ``lambda`` (by standard
+        with a share) and ``mu`` (of the limit). Where the bound is a backend's word, the best certificate stands
+        beside it with the bound that it proves itself.
+    """
+    certificate: DualCertificate | None = solution.certificate
+    if certificate is None:
+        return {"kind": solution.bound_kind, "bound": solution.bound}
+    named = zip(problem.standards, formulation.rows, formulation.groups, strict=True)
+    parts = [(standard, rows, group) for standard, rows, group in named]
+    return {
+        "kind": "dual-certificate",
+        "bound": certificate.bound(model),
+        "scale": certificate.scale,
+        "u": {standard.name: _multipliers(standard, certificate.rows[rows]) for standard, rows, _ in parts},
+        "lambda": {
+            standard.name: int(certificate.targets[group])
+            for standard, _, group in parts
+            if group is not None and certificate.targets.size
+        },
+        "mu": certificate.limit,
+    }
+
+
+def _multipliers(standard: Standard, values: NDArray[np.int64]) -> dict[str, list[Any]]:
+    used = np.flatnonzero(values)
+    return {"rows": standard.points.ids[used].tolist(), "value": values[used].tolist()}

@@ -1,0 +1,161 @@
+"""What plan.json says of a plan."""
+
+from __future__ import annotations
+
+import os
+import platform
+from dataclasses import dataclass
+from importlib import metadata
+from typing import TYPE_CHECKING, Any
+
+from chargeplan.audit import check_plan
+from chargeplan.plan.record import (
+    AuditRecord,
+    InfeasibleRecord,
+    InputRecord,
+    PlanRecord,
+    Provenance,
+    StandardRecord,
+    StationCount,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from chargeplan.audit import AuditReport
+    from chargeplan.plan.answer import Plan, StandardResult
+    from chargeplan.problem import Problem
+    from chargeplan.solvers.models.covering import CoveringModel
+    from chargeplan.solvers.solution import Limits, Solution
+
+_LIBRARIES = ("chargeplan", "numpy", "scipy", "numba", "ortools", "pulp", "pyproj", "shapely", "geopandas")
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How solving ended.
+
+    Parameters
+    ----------
+    model
+        What was solved: the whole, or the rest where the whole cannot be.
+    solution
+        Its answer.
+    open
+        (M,) bool.
+    infeasible
+        Why the whole cannot be; None where it can.
+    """
+
+    model: CoveringModel
+    solution: Solution
+    open: NDArray[np.bool_]
+    infeasible: InfeasibleRecord | None = None
+
+
+def record(  # noqa: PLR0913
+    problem: Problem,
+    outcome: Outcome,
+    results: Sequence[StandardResult],
+    limits: Limits,
+    backend: str,
+    seconds: Mapping[str, float],
+) -> PlanRecord:
+    """Write a plan down, but for its audit.
+
+    Parameters
+    ----------
+    problem, outcome, results
+        What was asked, how it ended, and what each standard gets.
+    limits, backend
+        As used.
+    seconds
+        By stage.
+    """
+    solution = outcome.solution
+    failed = outcome.infeasible is not None
+    new = outcome.open & (problem.sites.status != "existing")
+    selected, total = int(new.sum()), int(outcome.open.sum())
+    return PlanRecord(
+        name=problem.name,
+        title=problem.scenario.title,
+        source=problem.scenario.source,
+        sense=problem.scenario.objective.sense,
+        status="infeasible" if failed else solution.status,
+        rest_status=solution.status if failed else None,  # type: ignore[arg-type]
+        objective=_objective(problem, results, outcome.model, outcome),
+        bound=solution.bound,
+        gap=solution.gap,
+        bound_kind=solution.bound_kind,
+        stations=StationCount(selected=selected, existing=total - selected, total=total),
+        chargers={},
+        cost=float(problem.sites.cost[new].sum()),
+        standards={result.name: _standard(result) for result in results},
+        infeasible=outcome.infeasible,
+        audit=None,
+        seconds={stage: round(spent, 3) for stage, spent in seconds.items()},
+        reproducible=solution.reproducible,
+        not_planned=[*problem.not_planned, *(f"{s.name}: {line}" for s in problem.standards for line in s.not_planned)],
+        warnings=[*problem.warnings, *solution.notes],
+        provenance=_provenance(problem, limits, backend),
+    )
+
+
+def _objective(
+    problem: Problem, results: Sequence[StandardResult], model: CoveringModel, outcome: Outcome
+) -> float | None:
+    """What the scenario counts: None without a plan."""
+    if outcome.solution.selected is None:
+        return None
+    if problem.scenario.objective.sense == "max":
+        return float(sum(result.weight_covered for result in results if not result.required))
+    return float(model.cost[outcome.open].sum())
+
+
+def _standard(result: StandardResult) -> StandardRecord:
+    return StandardRecord(
+        radius_m=result.radius_m,
+        metric=result.metric,  # type: ignore[arg-type]
+        strict=result.strict,
+        required=result.required,
+        stations=result.stations,
+        target_share=result.target_share,
+        demand_points=result.demand_points,
+        weight=result.weight,
+        weight_covered=result.weight_covered,
+        share=result.share,
+        area_share=result.area_share,
+        max_distance_m=None if result.max_distance_m is None else round(result.max_distance_m, 3),
+        met=result.met,
+    )
+
+
+def _provenance(problem: Problem, limits: Limits, backend: str) -> Provenance:
+    versions = {name: metadata.version(name) for name in _LIBRARIES}
+    return Provenance(
+        inputs=[InputRecord(name=source.name, sha256=source.sha256) for source in problem.inputs],
+        scenario=_scenario(problem),
+        seed=limits.seed,
+        threads=limits.threads or os.cpu_count() or 1,
+        backend=backend,
+        versions={"python": platform.python_version(), **versions},
+        command=None,
+    )
+
+
+def _scenario(problem: Problem) -> dict[str, Any]:
+    return problem.scenario.model_dump(mode="json", by_alias=True, exclude_none=True)
+
+
+def audit_record(plan: Plan, report: AuditReport) -> AuditRecord:
+    """Write down what the audit says, and where it differs from the plan."""
+    disagreements = check_plan(plan, report)
+    return AuditRecord(
+        agrees=not disagreements,
+        disagreements=list(disagreements),
+        standards={standard.name: standard.to_dict() for standard in report.standards},
+        corridors={},
+    )

@@ -1,0 +1,137 @@
+"""Who is served by which station, and how far away it is."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy.spatial import cKDTree
+
+from chargeplan import kernels
+from chargeplan.plan.answer import StandardResult
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+    from scipy.sparse import csr_array
+
+    from chargeplan.problem import RoadAccess, Sites, Standard
+
+
+def serve(standard: Standard, coverage: csr_array, sites: Sites, open_sites: NDArray[np.bool_]) -> StandardResult:
+    """Find each demand point's nearest open station and add up what the standard achieves.
+
+    Parameters
+    ----------
+    standard
+        The promise.
+    coverage
+        (N, M) which sites serve its points.
+    sites
+        All sites.
+    open_sites
+        (M,) bool.
+
+    Returns
+    -------
+    StandardResult
+        What is covered, by which station, how far; and whether the standard is met.
+    """
+    counts = coverage.astype(np.int64)
+    covered = counts @ open_sites.astype(np.int64) >= standard.stations
+    permitted = (sites.status != "forbidden").astype(np.int64)
+    index = np.flatnonzero(open_sites)
+    distance, order = _nearest(standard, sites, index)
+    reached = np.isfinite(distance[:, 0])
+    weight = standard.points.weight
+    share = _share(weight, covered)
+    farthest = float(distance[:, -1].max(initial=0.0))
+    return StandardResult(
+        name=standard.name,
+        radius_m=standard.radius,
+        metric=standard.metric,
+        strict=standard.strict,
+        required=standard.required,
+        stations=standard.stations,
+        target_share=standard.share,
+        weight=float(weight.sum()),
+        weight_covered=float(weight[covered].sum()),
+        share=share,
+        max_distance_m=farthest if np.isfinite(farthest) else None,
+        met=bool(covered.all()) if standard.share == 1.0 else share >= standard.share,
+        covered=covered,
+        station=np.where(reached, index[order] if index.size else -1, -1),
+        distance_m=np.where(reached, distance[:, 0], np.nan),
+        coverable=counts @ permitted >= standard.stations,
+    )
+
+
+def distance_to_last_needed(standard: Standard, sites: Sites, stations: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Distance from each demand point to the last of the stations it needs, (N,) metres, infinite where there are too few.
+
+    Parameters
+    ----------
+    standard
+        The promise.
+    sites
+        All sites.
+    stations
+        (M,) bool, which of them count.
+    """
+    return _nearest(standard, sites, np.flatnonzero(stations))[0][:, -1]
+
+
+def _share(weight: NDArray[np.float64], covered: NDArray[np.bool_]) -> float:
+    """Share of the weight; of the points where nothing has a weight."""
+    total = float(weight.sum())
+    return float(weight[covered].sum()) / total if total > 0 else float(covered.mean() if covered.size else 1.0)
+
+
+def _nearest(
+    standard: Standard, sites: Sites, index: NDArray[np.int64]
+) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """Distances to the nearest stations, (N, need), infinite where there is none, and the nearest one's place in `index`."""
+    n, need = standard.points.weight.size, standard.stations
+    if index.size == 0:
+        return np.full((n, need), np.inf), np.zeros(n, np.int64)
+    if standard.access is not None:
+        return _nearest_in_rows(_road_distances(standard.access, standard.radius, index, need), need)
+    if standard.matrix is not None:
+        return _nearest_in_rows(standard.matrix[:, index].tocsr(), need)
+    return _nearest_geodesic(standard.points.positions, sites.positions[index], need)
+
+
+def _nearest_geodesic(
+    points: NDArray[np.float64], stations: NDArray[np.float64], need: int
+) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """Order by the straight chord, which grows with the geodesic; measure on the ellipsoid."""
+    tree = cKDTree(kernels.ecef(stations))
+    _, order = tree.query(kernels.ecef(points), k=range(1, min(need, len(stations)) + 1))
+    distance = np.full((len(points), need), np.inf)
+    for k in range(order.shape[1]):
+        distance[:, k] = kernels.paired_distances(points, stations[order[:, k]])
+    # Over long ways two stations almost equally far may come in the other order by chord than on the ellipsoid.
+    place = np.argsort(distance[:, : order.shape[1]], axis=1, kind="stable")
+    return np.sort(distance, axis=1), np.take_along_axis(order, place, axis=1)[:, 0]
+
+
+def _road_distances(access: RoadAccess, radius: float, index: NDArray[np.int64], need: int) -> csr_array:
+    """Distances by road to the open stations: within the radius, and however far where too few are that near."""
+    stations = kernels.Snapped(access.sites.node[index], access.sites.leg[index])
+    near = kernels.road_distances(access.graph, access.demand, stations, radius)
+    if (np.diff(near.indptr) >= need).all():
+        return near
+    return kernels.road_distances(access.graph, access.demand, stations, np.inf)
+
+
+def _nearest_in_rows(distance: csr_array, need: int) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """Smallest entries of each row, and the column of the smallest; the first of equal ones."""
+    n = distance.shape[0]
+    row = np.repeat(np.arange(n), np.diff(distance.indptr))
+    order = np.lexsort((distance.indices, distance.data, row))
+    rank = np.arange(order.size) - distance.indptr[row]
+    result, column = np.full((n, need), np.inf), np.zeros(n, np.int64)
+    kept = rank < need
+    result[row[kept], rank[kept]] = distance.data[order][kept]
+    first = rank == 0
+    column[row[first]] = distance.indices[order][first]
+    return result, column

@@ -1,0 +1,64 @@
+"""The time that each stage of a plan takes, and the events that tell of it."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from chargeplan.events import Event
+
+if TYPE_CHECKING:
+    from chargeplan.events import OnEvent
+    from chargeplan.solvers.solution import Limits
+
+
+class Stopwatch:
+    """Books seconds by stage.
+
+    Parameters
+    ----------
+    on_event
+        Told of every stage that begins, or None.
+    """
+
+    def __init__(self, on_event: OnEvent | None) -> None:
+        self.seconds: dict[str, float] = {}
+        self._on_event = on_event
+        self._began = time.perf_counter()
+        self._stage: str | None = None
+        self._stage_began = self._began
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds since the beginning."""
+        return time.perf_counter() - self._began
+
+    def enter(self, stage: str) -> None:
+        """Begin a stage."""
+        self.leave()
+        self._stage, self._stage_began = stage, time.perf_counter()
+        if self._on_event is not None:
+            self._on_event(Event(stage, seconds=self.elapsed))
+
+    def leave(self) -> None:
+        """End the stage that runs."""
+        if self._stage is not None:
+            self.book({self._stage: time.perf_counter() - self._stage_began})
+            self._stage = None
+
+    def book(self, seconds: dict[str, float]) -> None:
+        """Add stage times that somebody else took."""
+        for stage, spent in seconds.items():
+            self.seconds[stage] = self.seconds.get(stage, 0.0) + spent
+
+    def pass_on(self, event: Event) -> None:
+        """Pass an event on, counted from this watch's beginning."""
+        if self._on_event is not None:
+            self._on_event(replace(event, seconds=self.elapsed))
+
+    def left(self, limits: Limits) -> Limits:
+        """Return the limits with the time that is left, a tenth of a second at least."""
+        if limits.time_limit is None:
+            return limits
+        return replace(limits, time_limit=max(limits.time_limit - self.elapsed, 0.1))

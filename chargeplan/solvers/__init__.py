@@ -1,0 +1,32 @@
+"""Location models from arrays, solved and proven.
+
+Each function takes arrays, and the engine's keywords ``time_limit, gap, work_limit, backend, threads, seed, required,
+forbidden, on_event, cancel``, and returns one frozen `Solution`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from chargeplan.solvers.models.maximal_covering import maximal_covering
+    from chargeplan.solvers.models.set_covering import set_covering
+    from chargeplan.solvers.solution import Limits, Solution
+
+__all__ = ["Limits", "Solution", "maximal_covering", "set_covering"]
+
+_ROOMS = {
+    "Limits": "solution",
+    "Solution": "solution",
+    "maximal_covering": "models.maximal_covering",
+    "set_covering": "models.set_covering",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name when it is first used."""
+    import importlib  # noqa: PLC0415
+
+    if name not in _ROOMS:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"{__name__}.{_ROOMS[name]}"), name)

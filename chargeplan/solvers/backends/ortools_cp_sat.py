@@ -1,0 +1,165 @@
+"""OR-Tools CP-SAT (Perron & Didier)."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from chargeplan.errors import InputError
+from chargeplan.solvers.backends.base import Answer, Feature, Hooks, run_watched
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from chargeplan.solvers.matrix import MatrixModel
+    from chargeplan.solvers.solution import Limits
+
+_LARGEST = 2.0**50  # of a coefficient or a row's sum; CP-SAT computes in int64
+
+
+class CpSat:
+    """CP-SAT; takes whole numbers, and decimals that a power of ten makes whole."""
+
+    name = "ortools:cp-sat"
+    features = frozenset({Feature.WARM_START, Feature.CANCEL, Feature.PROGRESS, Feature.WORK_LIMIT})
+
+    def is_available(self) -> bool:
+        """Whether OR-Tools is installed."""
+        return importlib.util.find_spec("ortools") is not None
+
+    def takes(self, model: MatrixModel) -> bool:
+        """Whether every variable and coefficient can be written in whole numbers."""
+        try:
+            _whole_rows(model)
+            _decimal_scale(model.objective)
+        except InputError:
+            return False
+        return True
+
+    def solve(self, model: MatrixModel, limits: Limits, hooks: Hooks) -> Answer:
+        """Solve a model within limits.
+
+        Raises
+        ------
+        InputError
+            A variable or coefficient cannot be written in whole numbers.
+        """
+        from ortools.sat.python import cp_model  # noqa: PLC0415 - loaded when first used
+
+        scale = _decimal_scale(model.objective)
+        built, variables = _build(cp_model, model, scale)
+        if hooks.start is not None:
+            for variable, value in zip(variables, np.round(hooks.start).astype(int).tolist(), strict=True):
+                built.add_hint(variable, value)
+        solver = _solver(cp_model, limits)
+        if hooks.report is not None:
+            solver.best_bound_callback = lambda bound: hooks.report(None, bound / scale)  # type: ignore[misc]
+        watcher = _solution_watcher(cp_model, hooks, scale)
+        status: list[Any] = []
+        run_watched(lambda: status.append(solver.solve(built, watcher)), solver.stop_search, hooks)
+        return _answer(cp_model, solver, status[0], variables, scale)
+
+
+def _whole_rows(model: MatrixModel) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]:
+    """Scale every row to whole numbers: its coefficients and both limits, infinite ones kept."""
+    if not (model.integral | model.implied).all():
+        raise InputError("CP-SAT takes integer variables only")
+    data = model.rows.data.copy()
+    lower, upper = model.row_lower.copy(), model.row_upper.copy()
+    whole = np.floor(data) == data
+    fractional = np.zeros(lower.size, np.bool_)
+    fractional[np.repeat(np.arange(lower.size), np.diff(model.rows.indptr))[~whole]] = True
+    for row in np.flatnonzero(fractional):
+        inside = slice(model.rows.indptr[row], model.rows.indptr[row + 1])
+        scale = _decimal_scale(data[inside])
+        data[inside] = np.round(data[inside] * scale)
+        lower[row], upper[row] = lower[row] * scale, upper[row] * scale
+    if abs(data).sum() > _LARGEST:
+        raise InputError("the coefficients are too large for CP-SAT")
+    # A whole-number sum reaches a limit when it reaches the next whole number; 1e-9 forgives the product's rounding.
+    return data.astype(np.int64), np.ceil(lower - 1e-9 * abs(lower)), np.floor(upper + 1e-9 * abs(upper))
+
+
+def _decimal_scale(values: NDArray[np.float64]) -> int:
+    for places in range(7):
+        scaled = np.round(values * 10**places)
+        if (scaled / 10**places == values).all() and np.abs(scaled).sum() < _LARGEST:
+            return int(10**places)
+    raise InputError("CP-SAT takes whole numbers and decimals of up to 6 places; choose another backend")
+
+
+def _build(cp_model: Any, model: MatrixModel, scale: int) -> tuple[Any, list[Any]]:
+    built = cp_model.CpModel()
+    bounds = zip(np.ceil(model.lower).astype(int).tolist(), np.floor(model.upper).astype(int).tolist(), strict=True)
+    variables = [built.new_int_var(low, high, "") for low, high in bounds]
+    data, lower, upper = _whole_rows(model)
+    pointer, columns = model.rows.indptr.tolist(), model.rows.indices.tolist()
+    clause = _clauses(model, data, lower, upper)
+    coefficients = data.tolist()
+    for row in range(len(pointer) - 1):
+        inside = slice(pointer[row], pointer[row + 1])
+        members = [variables[column] for column in columns[inside]]
+        if clause[row]:
+            built.add_bool_or(members)
+            continue
+        total = cp_model.LinearExpr.weighted_sum(members, coefficients[inside])
+        built.add_linear_constraint(total, _limit(lower[row], cp_model.INT_MIN), _limit(upper[row], cp_model.INT_MAX))
+    total = cp_model.LinearExpr.weighted_sum(variables, np.round(model.objective * scale).astype(int).tolist())
+    (built.maximize if model.maximise else built.minimize)(total)
+    return built, variables
+
+
+def _clauses(
+    model: MatrixModel, data: NDArray[np.int64], lower: NDArray[np.float64], upper: NDArray[np.float64]
+) -> list[bool]:
+    """Rows that say 'at least one of these Booleans'."""
+    boolean = (model.lower >= 0.0) & (model.upper <= 1.0)
+    plain = (data == 1) & boolean[model.rows.indices]
+    plain_rows = np.bincount(
+        np.repeat(np.arange(lower.size), np.diff(model.rows.indptr)), weights=~plain, minlength=lower.size
+    )
+    return ((plain_rows == 0) & (lower == 1.0) & np.isinf(upper)).tolist()  # type: ignore[no-any-return]
+
+
+def _limit(value: float, infinite: int) -> int:
+    return int(value) if np.isfinite(value) else infinite
+
+
+def _solver(cp_model: Any, limits: Limits) -> Any:
+    solver = cp_model.CpSolver()
+    parameters = solver.parameters
+    parameters.num_workers = limits.threads or os.cpu_count() or 1
+    parameters.random_seed = limits.seed
+    parameters.relative_gap_limit = limits.gap
+    parameters.linearization_level = 2
+    if limits.time_limit is not None:
+        parameters.max_time_in_seconds = limits.time_limit
+    if limits.work_limit is not None:
+        # A fixed schedule of the workers: the same seed and work give the same plan.
+        parameters.interleave_search = True
+        parameters.max_deterministic_time = limits.work_limit
+    return solver
+
+
+def _solution_watcher(cp_model: Any, hooks: Hooks, scale: int) -> Any:
+    class Watcher(cp_model.CpSolverSolutionCallback):  # type: ignore[misc]
+        def on_solution_callback(self) -> None:
+            if hooks.report is not None:
+                hooks.report(self.objective_value / scale, None)
+
+    return Watcher()
+
+
+def _answer(cp_model: Any, solver: Any, status: Any, variables: list[Any], scale: int) -> Answer:
+    if status == cp_model.INFEASIBLE:
+        return Answer("infeasible")
+    if status == cp_model.MODEL_INVALID:
+        raise InputError("CP-SAT refused the model")
+    if status == cp_model.UNKNOWN:
+        return Answer("stopped", bound=solver.best_objective_bound / scale)
+    values = np.array([solver.value(variable) for variable in variables], np.float64)
+    word = "optimal" if status == cp_model.OPTIMAL else "feasible"
+    return Answer(word, values, solver.objective_value / scale, solver.best_objective_bound / scale)  # type: ignore[arg-type]

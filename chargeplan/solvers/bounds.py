@@ -1,0 +1,124 @@
+"""Proven bounds: the LP relaxation, turned into a certificate on the original rows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy.optimize import linprog
+
+from chargeplan.solvers.certificate import DualCertificate, certify
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+    from scipy.sparse import csr_array
+
+    from chargeplan.solvers.matrix import MatrixModel
+    from chargeplan.solvers.models.covering import CoveringModel
+    from chargeplan.solvers.reduction import Reduction
+
+
+@dataclass(frozen=True)
+class Relaxation:
+    """An LP relaxation solved.
+
+    Parameters
+    ----------
+    values
+        (C,) values of the variables.
+    duals
+        (R,) multipliers of the rows as ``>=`` rows of a minimisation, so not negative up to rounding.
+    """
+
+    values: NDArray[np.float64]
+    duals: NDArray[np.float64]
+
+
+def relax(model: MatrixModel, time_limit: float | None = None) -> Relaxation | None:
+    """Solve the LP relaxation of a model whose rows are each limited on one side.
+
+    Parameters
+    ----------
+    model
+        The model; what is integral is let go.
+    time_limit
+        Seconds; None for none.
+
+    Returns
+    -------
+    Relaxation or None
+        None where the limit ended it, or the relaxation has no solution.
+    """
+    sign = np.where(np.isfinite(model.row_upper), 1.0, -1.0)
+    rows: csr_array = model.rows.multiply(sign[:, None]).tocsr()
+    answer = linprog(
+        -model.objective if model.maximise else model.objective,
+        A_ub=rows,
+        b_ub=np.where(sign > 0, model.row_upper, -model.row_lower),
+        bounds=np.stack((model.lower, model.upper), axis=1),
+        method="highs-ipm",
+        options={} if time_limit is None else {"time_limit": max(time_limit, 0.1)},
+    )
+    if answer.status != 0:
+        return None
+    return Relaxation(answer.x, -answer.ineqlin.marginals)
+
+
+def lp_certificate(reduction: Reduction, relaxation: Relaxation) -> DualCertificate:
+    """Carry the LP's multipliers over to the original model.
+
+    Parameters
+    ----------
+    reduction
+        Whose reduced model was relaxed.
+    relaxation
+        Of ``reduction.model.matrix()``.
+
+    Returns
+    -------
+    DualCertificate
+        Rows that were merged share their multiplier by what they are worth; rows that were dropped get 0, which stays
+        valid since a site dropped as dominated serves no more kept rows, at no less cost, than the one that replaces it.
+    """
+    reduced, original = reduction.model, reduction.original
+    n_must, n_rows = int(reduced.must.sum()), reduced.need.size
+    multiplier = np.empty(n_rows)
+    multiplier[reduced.must] = relaxation.duals[:n_must]
+    multiplier[~reduced.must] = relaxation.duals[n_must:n_rows]
+    targets = relaxation.duals[n_rows : n_rows + reduced.targets.size]
+    limit = float(relaxation.duals[-1]) if reduced.limit is not None else 0.0
+    rows = _spread(reduction, multiplier, targets)
+    rows[reduction.forcing] = _prices(reduction, limit)
+    return certify(original, rows, targets, limit)
+
+
+def _spread(
+    reduction: Reduction, multiplier: NDArray[np.float64], targets: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Share each reduced row's multiplier among the original rows it stands for."""
+    original, merged = reduction.original, reduction.merged
+    rows = np.zeros(original.need.size)
+    rows[reduction.rows] = multiplier
+    soft = np.flatnonzero(~original.must & (merged >= 0))
+    worth = _worth(original, targets)[soft]
+    total = np.bincount(merged[soft], weights=worth, minlength=multiplier.size)[merged[soft]]
+    rows[soft] = np.divide(multiplier[merged[soft]] * worth, total, out=np.zeros(soft.size), where=total > 0)
+    return rows
+
+
+def _prices(reduction: Reduction, limit: float) -> NDArray[np.float64]:
+    """Multipliers of the rows that left no choice: high enough to pay for the dearest site they forced open."""
+    original = reduction.original
+    price = (original.cost + limit * original.usage) * (reduction.opened & ~original.opened)
+    forcing = original.coverage[reduction.forcing]
+    return np.asarray(forcing.multiply(price[None, :]).max(axis=1).toarray()).ravel()
+
+
+def _worth(model: CoveringModel, targets: NDArray[np.float64]) -> NDArray[np.float64]:
+    worth = model.value.copy() if model.maximise else np.zeros(model.need.size)
+    grouped = model.group >= 0
+    worth[grouped] += targets[model.group[grouped]] * model.weight[grouped]
+    return worth
+
+

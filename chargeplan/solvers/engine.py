@@ -1,0 +1,271 @@
+"""Reduce, search, bound, solve what is left, undo: always the best plan, its bound and its gap."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from chargeplan.errors import BackendError, WrongAnswer
+from chargeplan.solvers import backends
+from chargeplan.solvers.backends.base import Feature, Hooks, checked
+from chargeplan.solvers.bounds import Relaxation, lp_certificate, relax
+from chargeplan.solvers.reduction import reduce
+from chargeplan.solvers.search import Search
+from chargeplan.solvers.solution import Run, Solution
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from chargeplan.events import Cancel, OnEvent
+    from chargeplan.solvers.backends.base import Answer, Backend
+    from chargeplan.solvers.certificate import DualCertificate
+    from chargeplan.solvers.matrix import MatrixModel
+    from chargeplan.solvers.models.covering import CoveringModel
+    from chargeplan.solvers.solution import BoundKind, Limits, Status
+
+_FIRST_SEARCH = 1.0  # units of work before the LP bound is asked for
+_SMALL = 2_000_000  # rows x sites of a reduced model up to which a backend is given most of the work
+_UNTIMED_SEARCH = 10.0  # units of work for a search that nothing limits
+
+
+def solve(
+    model: CoveringModel,
+    limits: Limits,
+    *,
+    backend: str = "auto",
+    on_event: OnEvent | None = None,
+    cancel: Cancel | None = None,
+) -> Solution:
+    """Solve a covering model.
+
+    Parameters
+    ----------
+    model
+        What is asked.
+    limits
+        When to end.
+    backend
+        Name of the backend for what reduction leaves, or ``"auto"``.
+    on_event, cancel
+        As `chargeplan.solve` takes them.
+
+    Returns
+    -------
+    Solution
+        With the best plan, the best bound and the gap between them.
+
+    Raises
+    ------
+    InputError, BackendUnavailable
+        The backend is unknown or not installed.
+    BackendError
+        A backend failed and no plan is known.
+    """
+    chosen = None if backend == "auto" else backends.find(backend)
+    run = Run(limits, maximise=model.maximise, on_event=on_event, cancel=cancel)
+    unreachable = model.unreachable()
+    uncoverable = np.flatnonzero(model.must & unreachable)
+    if uncoverable.size or (model.group_weights(~unreachable) < model.targets * (1 - 1e-12)).any():
+        return Solution("infeasible", uncoverable=uncoverable)
+    work = _Work(model, run, chosen)
+    work.improve()
+    return work.solution()
+
+
+class _Work:
+    """A model being solved, and the best that is known of it.
+
+    Parameters
+    ----------
+    model
+        The original model; every row that must hold can be served.
+    run
+        Clock and listeners.
+    chosen
+        The backend asked for, None for a fitting one.
+    """
+
+    def __init__(self, model: CoveringModel, run: Run, chosen: Backend | None) -> None:
+        run.enter("reduce")
+        self.original = model
+        self.run = run
+        self.chosen = chosen
+        self.reduction = reduce(model)
+        self.model = self.reduction.model
+        self.plan: NDArray[np.bool_] | None = None  # of the original sites
+        self.bound_kind: BoundKind | None = None
+        self.certificate: DualCertificate | None = None
+        self.infeasible = False
+        self.notes: list[str] = []
+
+    def improve(self) -> None:
+        """Search and bound in turns until the plan is good enough or the limits end it."""
+        if self.model.limit is not None and self.model.limit < 0:
+            self.infeasible = True  # sites that leave no choice already exceed it
+            return
+        if not self.model.cost.size:
+            self._take_what_reduction_decided()
+            return
+        search = Search(self.model, self.run.limits.seed)
+        self._search(search, _FIRST_SEARCH)
+        self._bound()
+        share = self._search_share()
+        if not self._done():
+            self._search(search, share * self._work_left())
+        if not self._done():
+            self._solve_rest(1.0 - share)
+
+    def solution(self) -> Solution:
+        """Put the answer together."""
+        run = self.run
+        run.leave()
+        if self.infeasible:
+            return Solution("infeasible", seconds=run.seconds, notes=tuple(self.notes))
+        return Solution(
+            status=self._status(),
+            objective=run.best,
+            bound=run.bound,
+            gap=run.gap,
+            bound_kind=self.bound_kind,
+            selected=None if self.plan is None else np.flatnonzero(self.plan),
+            certificate=self.certificate,
+            seconds=run.seconds,
+            reproducible=not run.cut,
+            notes=tuple(self.notes),
+        )
+
+    def _status(self) -> Status:
+        if self.plan is not None and self.run.gap is not None and self.run.gap <= 1e-9:
+            return "optimal"
+        return "stopped" if self.run.cut or self.plan is None else "feasible"
+
+    def _done(self) -> bool:
+        return self.run.good_enough() or self.run.must_stop()
+
+    def _take_what_reduction_decided(self) -> None:
+        self._offer_plan(np.zeros(0, np.bool_))
+        shape = self.model.need.size + self.model.targets.size + (self.model.limit is not None)
+        self._offer_certificate(Relaxation(np.zeros(0), np.zeros(shape)))
+        assert self.run.best is not None
+        self._offer_bound(self.run.best, "backend")
+
+    def _search_share(self) -> float:
+        """Share of the work for local search: the more a backend can hope to prove, the less."""
+        return 0.1 if self.model.need.size * self.model.cost.size <= _SMALL else 0.7
+
+    def _work_left(self) -> float:
+        """Units of work that are left; without a limit of work, what the clock leaves or a plain amount."""
+        limits, remaining = self.run.limits, self.run.remaining
+        if limits.work_limit is not None:
+            return max(limits.work_limit - _FIRST_SEARCH, 0.0)
+        return _UNTIMED_SEARCH if remaining is None else remaining
+
+    def _search(self, search: Search, work: float) -> None:
+        self.run.enter("search")
+        plan = search.run(work, self.run)
+        if plan is not None:
+            self._offer_plan(plan)
+
+    def _bound(self) -> None:
+        """Prove the LP bound by a certificate on the original rows."""
+        self.run.enter("bound")
+        relaxation = relax(self.model.matrix(), self.run.remaining)
+        if relaxation is not None:
+            self._offer_certificate(relaxation)
+
+    def _solve_rest(self, share: float) -> None:
+        """Give what reduction left to a backend, from the best plan so far."""
+        self.run.enter("solve")
+        matrix = self.model.matrix()
+        backend = self.chosen or _fitting(matrix)
+        limits = self._limits_left(backend, share)
+        hooks = Hooks(start=self._start(matrix), report=self._report, cancel=self.run.cancel)
+        began = self.run.elapsed
+        try:
+            answer = checked(backend, matrix, backend.solve(matrix, limits, hooks))
+        except BackendError as failure:
+            if self.plan is None:
+                raise
+            self.notes.append(f"{failure}; the plan is the best found without it")
+            return
+        self._take(answer, backend)
+        ended_by_clock = limits.time_limit is not None and self.run.elapsed - began >= 0.98 * limits.time_limit
+        if not self.run.good_enough() and (ended_by_clock or self.run.cancelled):
+            self.run.cut = True
+
+    def _limits_left(self, backend: Backend, share: float) -> Limits:
+        """Limits for the backend; one that cannot count work is given the seconds that a unit stands for."""
+        work, seconds = self.run.limits.work_limit, self.run.remaining
+        if work is not None:
+            work *= share
+            if Feature.WORK_LIMIT not in backend.features:
+                seconds = work if seconds is None else min(seconds, work)
+        return replace(self.run.limits, time_limit=seconds, work_limit=work)
+
+    def _take(self, answer: Answer, backend: Backend) -> None:
+        if answer.status == "infeasible":
+            if self.plan is not None:
+                raise WrongAnswer(f"{backend.name} calls infeasible what has a plan")
+            self.infeasible = True
+            return
+        if answer.values is not None:
+            self._offer_plan(answer.values[: self.model.cost.size] > 0.5)
+        if answer.bound is not None and math.isfinite(answer.bound):
+            self._offer_bound(self._rounded(answer.bound + self.reduction.offset), "backend")
+
+    def _report(self, best: float | None, bound: float | None) -> None:
+        """Pass on what a backend says of the reduced model."""
+        offset = self.reduction.offset
+        self.run.show(
+            None if best is None else best + offset, None if bound is None else self._rounded(bound + offset)
+        )
+
+    def _rounded(self, bound: float) -> float:
+        """Round a backend's bound to the objective's next integer, where every objective is one."""
+        if not self.original.integer_objective:
+            return bound
+        return math.floor(bound + 1e-6) if self.original.maximise else math.ceil(bound - 1e-6)
+
+    def _start(self, matrix: MatrixModel) -> NDArray[np.float64] | None:
+        """Values of the variables of the best plan so far."""
+        if self.plan is None:
+            return None
+        sites = self.plan[self.reduction.sites]
+        holds = self.model.holds(sites)[~self.model.must]
+        start = np.concatenate((sites, holds)).astype(np.float64)
+        return start if matrix.violation(start) <= 1e-9 else None
+
+    def _offer_plan(self, plan: NDArray[np.bool_]) -> None:
+        """Keep a plan of the reduced model if it is the best so far."""
+        full = self.reduction.undo(plan)
+        if not self.original.allows(full):
+            raise WrongAnswer("a plan breaks a row of the model after reduction was undone")
+        objective, best = self.original.objective(full), self.run.best
+        if self.plan is None or best is None or (objective > best if self.original.maximise else objective <= best):
+            self.plan = full
+        self.run.tell(best=objective)
+
+    def _offer_certificate(self, relaxation: Relaxation) -> None:
+        certificate = lp_certificate(self.reduction, relaxation)
+        if self._offer_bound(certificate.bound(self.original), "dual-certificate"):
+            self.certificate = certificate
+
+    def _offer_bound(self, bound: float, kind: BoundKind) -> bool:
+        """Keep a bound if it is the tightest so far."""
+        known = self.run.bound
+        tighter = self.bound_kind is None or known is None or (bound < known if self.original.maximise else bound > known)
+        if tighter:
+            self.bound_kind = kind
+        self.run.tell(bound=bound)
+        return tighter
+
+
+def _fitting(matrix: MatrixModel) -> Backend:
+    """CP-SAT where it takes the numbers, else HiGHS."""
+    from chargeplan.solvers.backends.ortools_cp_sat import CpSat  # noqa: PLC0415 - loaded when first used
+
+    cp_sat = CpSat()
+    return cp_sat if cp_sat.takes(matrix) else backends.find("ortools:highs")

@@ -1,0 +1,1 @@
+"""The location models, one file each, over one covering form."""

@@ -1,0 +1,123 @@
+"""Good plans, quickly: local search that fits the setting of the covering form."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from chargeplan.kernels import CoverSearch, MaximalSearch
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from chargeplan.solvers.models.covering import CoveringModel
+    from chargeplan.solvers.solution import Run
+
+_TOUCHES_PER_UNIT = 1.5e8  # entries of the coverage that a search touches in a unit of work
+_CHUNKS = 20
+
+
+class Search:
+    """A resumable search for plans of one model; the answer depends on the seed and the steps alone.
+
+    Parameters
+    ----------
+    model
+        A reduced model.
+    seed
+        Of its random choices.
+    """
+
+    def __init__(self, model: CoveringModel, seed: int) -> None:
+        self.model = model
+        self._steps_per_unit = _steps_per_unit(model)
+        self._search = _maximal_search(model, seed) if model.limit is not None else _cover_search(model, seed)
+
+    def run(self, work: float, run: Run) -> NDArray[np.bool_] | None:
+        """Search on.
+
+        Parameters
+        ----------
+        work
+            Units of work.
+        run
+            Asked between chunks whether to stop.
+
+        Returns
+        -------
+        ndarray or None
+            (M,) bool, the best plan so far; None if none is known that the model allows.
+        """
+        steps = max(int(work * self._steps_per_unit), _CHUNKS)
+        for chunk in np.diff(np.linspace(0, steps, _CHUNKS + 1).astype(int)).tolist():
+            self._search.run(chunk)
+            if run.must_stop():
+                break
+        return self._plan()
+
+    def _plan(self) -> NDArray[np.bool_] | None:
+        plan = self._search.best.copy()
+        if not self.model.allows(plan):
+            return None
+        return plan if self.model.maximise else without_surplus(self.model, plan)
+
+
+def _steps_per_unit(model: CoveringModel) -> float:
+    per_row = model.coverage.nnz / max(model.need.size, 1)
+    per_site = model.coverage.nnz / max(model.cost.size, 1)
+    return _TOUCHES_PER_UNIT / max(per_row * per_site, 1.0)
+
+
+def _cover_search(model: CoveringModel, seed: int) -> CoverSearch:
+    """Search for the cheapest cover of every row, those with targets too: it keeps any share."""
+    return CoverSearch(model.coverage, model.cost, need=model.need, seed=seed)
+
+
+def _maximal_search(model: CoveringModel, seed: int) -> MaximalSearch:
+    """Search for the most value within the limit; a row that must hold is worth more than all others together."""
+    worth = np.where(model.must, model.value.sum() + 1.0, model.value)
+    return MaximalSearch(model.coverage, worth, model.usage, model.limit, need=model.need, seed=seed)
+
+
+def without_surplus(model: CoveringModel, plan: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Close sites, the dearest per weight lost first, while the model still allows the plan.
+
+    Parameters
+    ----------
+    model
+        A minimising model.
+    plan
+        (M,) bool, open sites, allowed.
+
+    Returns
+    -------
+    ndarray
+        (M,) bool, allowed and without a site that could be closed.
+    """
+    columns = model.coverage.tocsc()
+    served = model.coverage.astype(np.int64) @ plan.astype(np.int64)
+    reached = model.group_weights(served >= model.need)
+    plan = plan.copy()
+    for site in _by_price(model, plan):
+        rows = columns.indices[columns.indptr[site] : columns.indptr[site + 1]]
+        lost = rows[served[rows] == model.need[rows]]
+        left = reached - _weights(model, lost)
+        if model.must[lost].any() or (left < model.targets).any() or model.opened[site]:
+            continue
+        plan[site] = False
+        served[rows] -= 1
+        reached = left
+    return plan
+
+
+def _by_price(model: CoveringModel, plan: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """Open sites, the dearest for the weight that they serve first."""
+    served = model.coverage.astype(np.float64).T @ np.where(model.must, 1.0, model.weight)
+    sites = np.flatnonzero(plan)
+    return sites[np.argsort(-(model.cost[sites] / np.maximum(served[sites], 1e-12)), kind="stable")]
+
+
+def _weights(model: CoveringModel, rows: NDArray[np.int64]) -> NDArray[np.float64]:
+    counted = rows[model.group[rows] >= 0]
+    return np.bincount(model.group[counted], weights=model.weight[counted], minlength=model.targets.size)
