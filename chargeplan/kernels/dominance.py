@@ -1,0 +1,271 @@
+"""Rows and columns of a covering model that say nothing new, and the parts it falls into.
+
+Exact, and without forming the product of the relation with its transpose: whoever contains a set contains its rarest
+member, so only the sets of that member are compared, by a signature of 64 bits first.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from chargeplan.kernels.compiled import in_pieces, kernel
+from chargeplan.kernels.inputs import checked_needs, checked_vector, read_only, sorted_rows
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import ArrayLike, NDArray
+    from scipy.sparse import csr_array
+
+_ODD = np.uint64(0x9E3779B97F4A7C15)
+_PIECE = 500  # sets in the smallest piece of work
+
+
+class _Sets(NamedTuple):
+    """Sets of members: the members of set i, ascending, and of every member the sets that hold it, ascending."""
+
+    indptr: NDArray[np.int64]
+    members: NDArray[np.int32]
+    holder_indptr: NDArray[np.int64]
+    holders: NDArray[np.int32]
+
+
+@kernel
+def _transpose(
+    indptr: NDArray[np.int64], indices: NDArray[np.int32], columns: int
+) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
+    start = np.zeros(columns + 1, np.int64)
+    for t in range(indices.size):
+        start[indices[t] + 1] += 1
+    for j in range(columns):
+        start[j + 1] += start[j]
+    place = start[:columns].copy()
+    rows = np.empty(indices.size, np.int32)
+    for i in range(indptr.size - 1):
+        for t in range(indptr[i], indptr[i + 1]):
+            rows[place[indices[t]]] = i
+            place[indices[t]] += 1
+    return start, rows
+
+
+@kernel
+def _signatures(indptr: NDArray[np.int64], members: NDArray[np.int32], out: NDArray[np.uint64]) -> None:
+    """Set one bit of 64 for every member; the members decide which, spread by a multiplicative hash."""
+    for i in range(out.size):
+        bits = np.uint64(0)
+        for t in range(indptr[i], indptr[i + 1]):
+            bits |= np.uint64(1) << ((np.uint64(members[t]) * _ODD) >> np.uint64(58))
+        out[i] = bits
+
+
+@kernel
+def _contains(sets: _Sets, large: int, small: int) -> bool:
+    """Tell whether every member of one set is in another."""
+    t, last = sets.indptr[large], sets.indptr[large + 1]
+    for s in range(sets.indptr[small], sets.indptr[small + 1]):
+        member = sets.members[s]
+        while t < last and sets.members[t] < member:
+            t += 1
+        if t == last or sets.members[t] != member:
+            return False
+    return True
+
+
+@kernel
+def _rarest(sets: _Sets, i: int) -> int:
+    rarest = sets.members[sets.indptr[i]]
+    for t in range(sets.indptr[i] + 1, sets.indptr[i + 1]):
+        member = sets.members[t]
+        if (
+            sets.holder_indptr[member + 1] - sets.holder_indptr[member]
+            < sets.holder_indptr[rarest + 1] - sets.holder_indptr[rarest]
+        ):
+            rarest = member
+    return rarest
+
+
+@kernel
+def _mark_supersets(
+    sets: _Sets,
+    signatures: NDArray[np.uint64],
+    rank: NDArray[np.float64],
+    start: int,
+    stop: int,
+    marked: NDArray[np.bool_],
+) -> None:
+    """Mark the sets that contain a set of at least their own rank; of equal ones the first stays unmarked."""
+    for i in range(start, stop):
+        size = sets.indptr[i + 1] - sets.indptr[i]
+        if size == 0 or marked[i]:
+            continue  # what a marked set marks, the one that marked it marks as well
+        rarest = _rarest(sets, i)
+        for h in range(sets.holder_indptr[rarest], sets.holder_indptr[rarest + 1]):
+            k = sets.holders[h]
+            other = sets.indptr[k + 1] - sets.indptr[k]
+            if k == i or marked[k] or other < size or signatures[i] & ~signatures[k] or rank[i] < rank[k]:
+                continue
+            if other == size and rank[i] == rank[k] and k < i:
+                continue
+            if _contains(sets, k, i):
+                marked[k] = True
+
+
+@kernel
+def _mark_subsets(
+    sets: _Sets,
+    signatures: NDArray[np.uint64],
+    rank: NDArray[np.float64],
+    start: int,
+    stop: int,
+    marked: NDArray[np.bool_],
+) -> None:
+    """Mark the sets that lie in a set of at most their own rank; of equal ones the first stays unmarked."""
+    for i in range(start, stop):
+        size = sets.indptr[i + 1] - sets.indptr[i]
+        if size == 0:
+            marked[i] = True
+            continue
+        rarest = _rarest(sets, i)
+        for h in range(sets.holder_indptr[rarest], sets.holder_indptr[rarest + 1]):
+            k = sets.holders[h]
+            other = sets.indptr[k + 1] - sets.indptr[k]
+            if k == i or other < size or signatures[i] & ~signatures[k] or rank[k] > rank[i]:
+                continue
+            if other == size and rank[i] == rank[k] and i < k:
+                continue
+            if _contains(sets, k, i):
+                marked[i] = True
+                break
+
+
+@kernel
+def _root(parent: NDArray[np.int32], node: int) -> int:
+    while parent[node] != node:
+        parent[node] = parent[parent[node]]
+        node = parent[node]
+    return node
+
+
+@kernel
+def _label_components(
+    indptr: NDArray[np.int64], indices: NDArray[np.int32], columns: int, labels: NDArray[np.int64]
+) -> int:
+    """Label rows, then columns, with the number of their part, in order of first appearance."""
+    rows = indptr.size - 1
+    parent = np.arange(rows + columns).astype(np.int32)
+    for i in range(rows):
+        for t in range(indptr[i], indptr[i + 1]):
+            one, other = _root(parent, i), _root(parent, rows + indices[t])
+            parent[max(one, other)] = min(one, other)
+    count = 0
+    for node in range(rows + columns):
+        root = _root(parent, node)
+        if root == node:
+            labels[node] = count
+            count += 1
+        else:
+            labels[node] = labels[root]
+    return count
+
+
+def _marked(
+    mark: Callable[..., None],
+    sets: tuple[NDArray[np.int64], NDArray[np.int32]],
+    holders: tuple[NDArray[np.int64], NDArray[np.int32]],
+    rank: NDArray[np.float64],
+    marked: NDArray[np.bool_],
+) -> NDArray[np.bool_]:
+    signatures = np.empty(rank.size, np.uint64)
+    with np.errstate(over="ignore"):  # the hash wraps around on purpose
+        _signatures(*sets, signatures)
+    both = _Sets(*sets, *holders)
+    in_pieces(lambda start, stop: mark(both, signatures, rank, start, stop, marked), rank.size, _PIECE)
+    read_only(marked)
+    return marked
+
+
+def dominated_rows(coverage: csr_array, need: ArrayLike | None = None) -> NDArray[np.bool_]:
+    """Find the rows of a full set covering model that other rows imply.
+
+    Row k is implied by row i when every site of i is one of k and ``need[i] >= need[k]``; so is a row without a need.
+
+    Parameters
+    ----------
+    coverage
+        (N, M) sparse relation.
+    need
+        (N,) how many stations each row needs; 1 for all when None is given.
+
+    Returns
+    -------
+    ndarray
+        (N,) bool, true where a row that is kept implies this one; of equal rows the first is kept. A row without any
+        site is kept (unless it needs nothing) and implies no other. Read-only.
+
+    Raises
+    ------
+    InputError
+        Not a sparse row array, or needs that are negative, not whole, or of another number.
+    """
+    rows = sorted_rows(coverage)
+    needs = checked_needs(need, rows[0].size - 1)
+    columns = _transpose(*rows, coverage.shape[1])
+    return _marked(_mark_supersets, rows, columns, needs.astype(np.float64), needs == 0)
+
+
+def dominated_columns(coverage: csr_array, cost: ArrayLike | None = None) -> NDArray[np.bool_]:
+    """Find the sites that another site replaces at no greater cost.
+
+    Site j is dominated by site k when every row of j is one of k and ``cost[k] <= cost[j]``. Exact where no row needs
+    more than one station and nothing but these rows and costs tells the sites apart.
+
+    Parameters
+    ----------
+    coverage
+        (N, M) sparse relation.
+    cost
+        (M,) 0 or more; 1 for all when None is given.
+
+    Returns
+    -------
+    ndarray
+        (M,) bool, true where a site that is kept replaces this one; of equal sites the first is kept. A site without
+        any row is dominated. Read-only.
+
+    Raises
+    ------
+    InputError
+        Not a sparse row array, or costs that are negative, not finite, or of another number.
+    """
+    rows = sorted_rows(coverage)
+    costs = checked_vector(cost, coverage.shape[1], "cost")
+    columns = _transpose(*rows, coverage.shape[1])
+    return _marked(_mark_subsets, columns, rows, costs, np.zeros(costs.size, np.bool_))
+
+
+def components(coverage: csr_array) -> tuple[int, NDArray[np.int64], NDArray[np.int64]]:
+    """Split a relation into the parts that share neither rows nor columns.
+
+    Parameters
+    ----------
+    coverage
+        (N, M) sparse relation.
+
+    Returns
+    -------
+    count, row_label, column_label
+        The number of parts, and the part of each row (N,) and of each column (M,), numbered by their first rows. A
+        row without columns is a part of its own, and so is a column without rows. Read-only.
+
+    Raises
+    ------
+    InputError
+        Not a sparse row array.
+    """
+    indptr, indices = sorted_rows(coverage)
+    labels = np.empty(sum(coverage.shape), np.int64)
+    count = _label_components(indptr, indices, coverage.shape[1], labels)
+    read_only(labels)
+    return int(count), labels[: indptr.size - 1], labels[indptr.size - 1 :]
