@@ -1,0 +1,1 @@
+"""The shipped cases: data, scenario files, and the programs that built them."""
