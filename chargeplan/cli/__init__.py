@@ -17,7 +17,7 @@ from chargeplan.cli.exits import Exit
 from chargeplan.cli.init import init
 from chargeplan.cli.instances import instances
 from chargeplan.cli.solve import solve
-from chargeplan.errors import ChargeplanError, InputError
+from chargeplan.errors import BackendUnavailable, ChargeplanError, InputError
 
 __all__ = ["app", "main"]
 
@@ -57,7 +57,7 @@ def main() -> None:
     """Run the command line; errors made on purpose become one message and an exit code, never a traceback."""
     try:
         app()
-    except InputError as error:
+    except (InputError, BackendUnavailable) as error:
         _complain(error)
         sys.exit(Exit.BAD_INPUT)
     except ChargeplanError as error:

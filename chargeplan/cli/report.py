@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.table import Table
@@ -14,8 +13,10 @@ from chargeplan.units import format_length
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+    from pathlib import Path
 
     from chargeplan.audit import AuditReport
+    from chargeplan.plan import Plan, PlanRecord
     from chargeplan.problem import Problem, Standard
 
 METRICS = {
@@ -29,132 +30,110 @@ BOUNDS = {
     "block-certificate": "proven block by block, as certificate.json shows",
     "backend": "the solver backend's own word",
 }
+RIGHT = {"Demand points", "Weight", "Covered", "Farthest"}
+WIDTH = 110
 
 
 class Report:
-    """Prints tables and sentences on stdout, 110 columns wide where stdout is no terminal."""
+    """Prints tables and sentences on stdout, `WIDTH` columns wide where stdout is no terminal."""
 
     def __init__(self) -> None:
         console = Console(highlight=False)
-        self._console = console if console.is_terminal else Console(highlight=False, width=110)
+        self._console = console if console.is_terminal else Console(highlight=False, width=WIDTH)
 
     def problem(self, problem: Problem) -> None:
         """Say what a scenario's inputs hold."""
-        self._title(problem)
+        self._title(problem.name, problem.scenario.title)
         table = _table("Standard", "Radius", "Asked", "Demand points", "Weight")
         for standard in problem.standards:
-            points = standard.points
             table.add_row(
                 standard.name,
-                _radius(standard.radius, strict=standard.strict, metric=standard.metric),
+                _radius(standard.radius, standard.metric, strict=standard.strict),
                 _asked(standard),
-                f"{len(points.ids):,}",
-                f"{points.weight.sum():,.0f}",
+                f"{len(standard.points.ids):,}",
+                f"{standard.points.weight.sum():,.0f}",
             )
         self._console.print(table)
-        statuses = Counter(map(str, problem.sites.status))
-        self._line("Sites", f"{len(problem.sites.ids):,}: " + _counts(statuses))
+        statuses = Counter(map(str, problem.sites.status)).most_common()
+        counts = ", ".join(f"{count:,} {status}" for status, count in statuses)
+        self._line("Sites", f"{len(problem.sites.ids):,}: {counts}")
         self._line("Inputs", ", ".join(source.name for source in problem.inputs))
-        self._caveats(problem)
+        lines = (
+            f"{standard.name}: {line}" for standard in problem.standards for line in standard.not_planned
+        )
+        self._caveats(problem.warnings, [*problem.not_planned, *lines])
 
-    def plan(self, problem: Problem, plan: Mapping[str, Any], folder: Path) -> None:
-        """Say what a plan (the content of its plan.json) achieves, costs, and how good it provably is."""
-        self._title(problem)
+    def plan(self, plan: Plan, folder: Path, files: Iterable[str]) -> None:
+        """Say what a plan achieves, what it costs, how good it provably is, and where it is written."""
+        record = plan.record
+        self._title(record.name, record.title)
         self._console.print(_verdict(plan))
         table = _table("Standard", "Radius", "Demand points", "Covered", "Farthest", "Met")
-        for name, standard in plan["standards"].items():
+        for name, standard in record.standards.items():
             table.add_row(
-                name if standard["required"] else f"{name} (an aim)",
-                _radius(standard["radius_m"], strict=standard["strict"], metric=standard["metric"]),
-                f"{standard['demand_points']:,}",
-                _percent(standard["share"]),
-                _distance(standard["max_distance_m"]),
-                _yes_or_no(met=standard["met"], required=standard["required"]),
+                _name(name, required=standard.required),
+                _radius(standard.radius_m, standard.metric, strict=standard.strict),
+                f"{standard.demand_points:,}",
+                f"{standard.share:.2%}",
+                _distance(standard.max_distance_m),
+                _yes_or_no(met=standard.met, required=standard.required),
             )
         self._console.print(table)
-        stations = plan["stations"]
-        self._line(
-            "Stations",
-            f"{stations['total']:,}: {stations['selected']:,} new, {stations['existing']:,} existing",
-        )
-        self._line("Cost", f"{plan['cost']:,.6g}")
-        self._line("Proof", _proof(plan))
-        self._line("Time", _times(plan["seconds"]))
-        self._caveats(problem)
-        self._line(
-            "Files",
-            f"{folder}{'' if folder.name == '' else '/'}: " + ", ".join(["plan.json", *plan["files"]]),
-        )
+        for reason in record.infeasible.reasons if record.infeasible else ():
+            self._line("Why", reason)
+        count = record.stations
+        self._line("Stations", f"{count.total:,}: {count.selected:,} new, {count.existing:,} existing")
+        self._line("Cost", f"{record.cost:,.6g}")
+        self._line("Proof", _proof(record))
+        self._line("Audit", _audit(record))
+        self._line("Time", _times(record.seconds))
+        self._caveats(record.warnings, record.not_planned)
+        self._line("Files", f"{folder}: {', '.join(['plan.json', *files])}")
 
     def audit(self, report: AuditReport) -> None:
         """Say what a set of stations achieves."""
-        table = _table("Standard", "Demand points", "Covered", "Farthest", "From", "Met")
+        self._title(report.problem.name, report.problem.scenario.title)
+        table = _table("Standard", "Radius", "Demand points", "Covered", "Farthest", "From", "Met")
         for standard in report.standards:
             table.add_row(
-                standard.name if standard.required else f"{standard.name} (an aim)",
+                _name(standard.name, required=standard.required),
+                _radius(standard.radius_m, standard.metric, strict=standard.strict),
                 f"{standard.demand_points:,}",
-                _percent(standard.share),
+                f"{standard.share:.2%}",
                 _distance(standard.max_distance_m),
-                str(standard.farthest),
+                standard.farthest or "-",
                 _yes_or_no(met=standard.met, required=standard.required),
             )
-        self._line("Stations", f"{report.stations:,}")
         self._console.print(table)
+        self._line("Stations", f"{report.stations:,}")
+        self._caveats(report.notes, [])
 
-    def _title(self, problem: Problem) -> None:
-        title = problem.scenario.title
-        self._console.print(Text(f"{problem.name}: {title}" if title else problem.name, style="bold"))
+    def _title(self, name: str, title: str) -> None:
+        self._console.print(Text(f"{name}: {title}" if title else name, style="bold"))
 
     def _line(self, word: str, text: str) -> None:
         grid = Table.grid(padding=(0, 1))
-        grid.add_column(width=10, style="bold")
-        grid.add_column()
+        grid.add_column(width=8, style="bold")
+        grid.add_column(overflow="fold")
         grid.add_row(word, Text(text))
         self._console.print(grid)
 
-    def _caveats(self, problem: Problem) -> None:
-        for warning in problem.warnings:
+    def _caveats(self, warnings: Iterable[str], not_planned: Iterable[str]) -> None:
+        for warning in warnings:
             self._line("Mind", warning)
-        unplanned = [*problem.not_planned, *_not_planned_by_standard(problem.standards)]
-        for line in unplanned:
+        for line in not_planned:
             self._line("Not yet", line)
 
 
 def _table(*heads: str) -> Table:
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
     for head in heads:
-        table.add_column(
-            head, justify="right" if head in {"Demand points", "Weight", "Covered", "Farthest"} else "left"
-        )
+        table.add_column(head, justify="right" if head in RIGHT else "left")
     return table
 
 
-def _not_planned_by_standard(standards: Iterable[Standard]) -> list[str]:
-    return [f"{standard.name}: {line}" for standard in standards for line in standard.not_planned]
-
-
-def _verdict(plan: Mapping[str, Any]) -> Text:
-    missed = [
-        name for name, standard in plan["standards"].items() if standard["required"] and not standard["met"]
-    ]
-    if missed:
-        why = (
-            "No choice of sites can meet it"
-            if plan["status"] == "infeasible"
-            else "This plan does not meet it"
-        )
-        return Text(f"Not met: {', '.join(missed)}. {why}.", style="bold red")
-    return Text("Every required standard is met.", style="bold green")
-
-
-def _proof(plan: Mapping[str, Any]) -> str:
-    if plan["gap"] is None:
-        return "no bound is known"
-    kind = BOUNDS[plan["bound_kind"]]
-    if plan["status"] == "optimal" and plan["gap"] < 1e-9:
-        return f"no better plan exists ({kind})"
-    change = "serve at most {} more" if plan["sense"] == "max" else "save at most {}"
-    return f"a better plan could {change.format(_percent(plan['gap']))}: bound {plan['bound']:,.6g} ({kind})"
+def _name(name: str, *, required: bool) -> Text:
+    return Text(name if required else f"{name} (an aim)")
 
 
 def _asked(standard: Standard) -> str:
@@ -166,28 +145,49 @@ def _asked(standard: Standard) -> str:
     return ", ".join(words)
 
 
-def _radius(metres: float, *, strict: bool, metric: str) -> str:
-    return f"{'less than' if strict else 'up to'} {format_length(metres)}, {METRICS[metric]}"
-
-
-def _percent(share: float | None) -> str:
-    if share is None:
-        return "-"
-    return f"{share:.2%}" if share < 0.99995 or share >= 1.0 else "<100%"
+def _radius(metres: float, metric: str, *, strict: bool) -> str:
+    return f"{'less than' if strict else 'at most'} {format_length(metres)}, {METRICS[metric]}"
 
 
 def _distance(metres: float | None) -> str:
-    return "-" if metres is None else format_length(metres)
+    return "out of reach" if metres is None else format_length(metres)
 
 
 def _yes_or_no(*, met: bool, required: bool) -> Text:
     return Text("yes", style="green") if met else Text("no", style="red" if required else "yellow")
 
 
-def _counts(counter: Counter[str]) -> str:
-    return ", ".join(f"{count:,} {word}" for word, count in counter.most_common())
+def _verdict(plan: Plan) -> Text:
+    missed = [standard.name for standard in plan.standards if standard.required and not standard.met]
+    if not missed:
+        return Text("Every required standard is met.", style="bold green")
+    why = {
+        "infeasible": "No choice of sites can meet it; this is the plan for the rest.",
+        "stopped": "The run was stopped before there was a plan.",
+    }
+    return Text(f"Not met: {', '.join(missed)}. {why.get(plan.status, '')}".rstrip(), style="bold red")
+
+
+def _proof(record: PlanRecord) -> str:
+    if record.gap is None or record.bound is None or record.bound_kind is None:
+        return "no bound is known"
+    kind = BOUNDS[record.bound_kind]
+    if record.gap < 1e-9:
+        return f"no better plan exists ({kind})"
+    change = (
+        f"serve at most {record.gap:.2%} more" if record.sense == "max" else f"save at most {record.gap:.2%}"
+    )
+    return (
+        f"a better plan could {change}: objective {record.objective:,.6g}, bound {record.bound:,.6g} ({kind})"
+    )
+
+
+def _audit(record: PlanRecord) -> str:
+    if record.audit is None:
+        return "none"
+    return "agrees" if record.audit.agrees else "DISAGREES: " + "; ".join(record.audit.disagreements)
 
 
 def _times(seconds: Mapping[str, float]) -> str:
-    total = sum(seconds.values())
-    return f"{total:.1f} s (" + ", ".join(f"{stage} {value:.1f}" for stage, value in seconds.items()) + ")"
+    stages = ", ".join(f"{stage} {spent:.1f}" for stage, spent in seconds.items() if spent >= 0.05)
+    return f"{sum(seconds.values()):.1f} s" + (f" ({stages})" if stages else "")

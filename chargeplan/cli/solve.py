@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
+import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,6 +17,7 @@ from chargeplan.cli.interrupt import Interruption
 from chargeplan.cli.progress import Progress
 from chargeplan.cli.request import Request
 from chargeplan.errors import Fault, InputError
+from chargeplan.events import Event
 
 if TYPE_CHECKING:
     from chargeplan.plan import Plan
@@ -68,27 +72,28 @@ def solve(
     import chargeplan as cp
 
     wanted = _parse_formats(formats)
-    problem = Request(scenario, demand, sites, radius, budget, stations).read()
-    folder = _writable(out or Path(f"{problem.name}-plan"))
-    with Progress(quiet=quiet) as progress, Interruption(progress) as interruption:
-        plan = cp.solve(
-            problem,
-            time_limit=time_limit,
-            gap=gap,
-            backend=backend,
-            threads=threads,
-            seed=seed,
-            on_event=progress,
-            cancel=interruption.cancel,
-        )
-        plan.write(folder, formats=wanted)
-    content = (folder / "plan.json").read_text(encoding="utf-8")
-    if as_json:
-        typer.echo(content)
-    elif not quiet:
-        from chargeplan.cli.report import Report
-
-        Report().plan(problem, json.loads(content), folder)
+    request = Request(scenario, demand, sites, radius, budget, stations)
+    with Progress(quiet=quiet) as progress:
+        problem = request.read()
+        folder = _writable(out or Path(f"{problem.name}-plan"))
+        with Interruption(progress) as interruption:
+            plan = cp.solve(
+                problem,
+                time_limit=time_limit,
+                gap=gap,
+                backend=backend,
+                threads=threads,
+                seed=seed,
+                on_event=progress,
+                cancel=interruption.cancel,
+            )
+            if plan.objective is not None:
+                progress(Event("write"))
+                _with_command(plan).write(folder, formats=wanted)
+    if plan.objective is None:
+        typer.echo("Stopped before there was a plan; nothing is written.", err=True)
+    else:
+        _show(plan, folder, as_json=as_json, quiet=quiet)
     raise typer.Exit(_exit_code(plan, interrupted=interruption.cancel.is_set()))
 
 
@@ -111,9 +116,26 @@ def _writable(folder: Path) -> Path:
     return folder
 
 
+def _with_command(plan: Plan) -> Plan:
+    """Note in the plan's provenance how it was asked for."""
+    command = shlex.join(["chargeplan", *sys.argv[1:]])
+    provenance = plan.record.provenance.model_copy(update={"command": command})
+    return replace(plan, record=plan.record.model_copy(update={"provenance": provenance}))
+
+
+def _show(plan: Plan, folder: Path, *, as_json: bool, quiet: bool) -> None:
+    content = (folder / "plan.json").read_text(encoding="utf-8")
+    if as_json:
+        typer.echo(content, nl=False)
+    elif not quiet:
+        from chargeplan.cli.report import Report
+
+        Report().plan(plan, folder, json.loads(content)["files"])
+
+
 def _exit_code(plan: Plan, *, interrupted: bool) -> Exit:
     if interrupted:
         return Exit.INTERRUPTED
     if plan.objective is None:
         return Exit.NO_PLAN
-    return Exit.MET if all(standard.met for standard in plan.standards if standard.required) else Exit.NOT_MET
+    return Exit.MET if plan.met else Exit.NOT_MET
