@@ -70,7 +70,7 @@ class Scenario(Inputs):
         InputError
             With every fault.
         """
-        scenario, faults = _validate(tables, None)
+        scenario, faults = _validate({key: _as_tables(value) for key, value in tables.items()}, None)
         if scenario is None:
             raise InputError(faults)
         return scenario.located(Path(folder).absolute())
