@@ -40,7 +40,9 @@ class Shipped:
 
 def shipped() -> tuple[Shipped, ...]:
     """List the shipped instances."""
-    return tuple(Shipped(name, _load(HERE / file).get("title", ""), HERE / file) for name, file in _FILES.items())
+    return tuple(
+        Shipped(name, _load(HERE / file).get("title", ""), HERE / file) for name, file in _FILES.items()
+    )
 
 
 def resolve(name_or_path: str | PathLike[str]) -> Path:
@@ -96,8 +98,12 @@ def export(name: str, folder: str | PathLike[str]) -> Path:
     scenario = _of_name(name)
     target = Path(folder)
     sources = {target / SCENARIO_FILE: scenario}
-    sources |= {target / file: scenario.parent / file for file in [*_layer_files(_load(scenario)), "README.md"]}
-    taken = [Fault("is there already; nothing is overwritten", file=str(path)) for path in sources if path.exists()]
+    sources |= {
+        target / file: scenario.parent / file for file in [*_layer_files(_load(scenario)), "README.md"]
+    }
+    taken = [
+        Fault("is there already; nothing is overwritten", file=str(path)) for path in sources if path.exists()
+    ]
     if taken:
         raise InputError(taken)
     target.mkdir(parents=True, exist_ok=True)

@@ -61,7 +61,9 @@ def test_a_folder_without_scenario_does_not_hide_a_shipped_name(tmp_path, monkey
     assert catalog.resolve("czt").name == "czt-2025.toml"
 
 
-@pytest.mark.parametrize(("wrong", "said"), [("czt-2024", "czt-2025"), ("texsa", "texas"), ("zzz", "xiangtan-2024")])
+@pytest.mark.parametrize(
+    ("wrong", "said"), [("czt-2024", "czt-2025"), ("texsa", "texas"), ("zzz", "xiangtan-2024")]
+)
 def test_an_unknown_name_is_answered_with_names(wrong, said):
     """An unknown name raises one InputError that proposes shipped names."""
     with pytest.raises(InputError, match=said):

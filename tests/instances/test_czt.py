@@ -85,7 +85,7 @@ def test_people_of_2025_are_the_plans_and_in_proportion(demand):
 
 
 def test_every_cell_lies_in_its_district(demand, borders):
-    """A cell's middle is in the district it counts for, but for the parts of coarse cells and simplified borders."""
+    """A cell's middle is in its district, but for parts of coarse cells and for simplified borders."""
     points = gpd.GeoDataFrame(
         demand[["adcode"]], geometry=gpd.points_from_xy(demand["lon"], demand["lat"]), crs="EPSG:4326"
     )
@@ -95,7 +95,7 @@ def test_every_cell_lies_in_its_district(demand, borders):
 
 
 def test_urban_centres_are_urban(urban):
-    """Urban-centre cells are 250 m cells, in 11,000 to 16,000 rows, at 1,500 people per km2 and more on average."""
+    """There are 10,000 to 16,000 urban-centre cells of 250 m, of 1,500 people per km2 and more on average."""
     assert urban["id"].str.startswith("0.25km").all()
     assert 10_000 <= len(urban) <= 16_000
     for _, rows in urban.groupby("district"):
@@ -105,7 +105,13 @@ def test_urban_centres_are_urban(urban):
 def test_urban_areas_are_near_the_published_built_up_areas(urban):
     """The city districts' urban-centre area is within 30 % of the published built-up area."""
     km2 = urban.groupby("district").size() / 16
-    zhuzhou = ["Tianyuan District", "Hetang District", "Lusong District", "Shifeng District", "Lukou District"]
+    zhuzhou = [
+        "Tianyuan District",
+        "Hetang District",
+        "Lusong District",
+        "Shifeng District",
+        "Lukou District",
+    ]
     assert km2[zhuzhou].sum() == pytest.approx(142.19, rel=0.3)
     assert km2[["Yuhu District", "Yuetang District"]].sum() == pytest.approx(79.2, rel=0.3)
     assert len(urban[urban["city"] == "Changsha"]) / 16 == pytest.approx(567.32, rel=0.3)
@@ -141,11 +147,14 @@ def test_xiangtan_and_zhuzhou_can_serve_themselves(urban, sites):
     own = sites["city"] == "Xiangtan"
     core = urban[urban["district"].isin(["Yuhu District", "Yuetang District"])]
     assert counts_within(core, sites[own & (sites["kind"] != "swap")], 1_000.0).min() >= 1
-    assert counts_within(urban[urban["city"] == "Zhuzhou"], sites[sites["city"] == "Zhuzhou"], 2_500.0).min() >= 1
+    assert (
+        counts_within(urban[urban["city"] == "Zhuzhou"], sites[sites["city"] == "Zhuzhou"], 2_500.0).min()
+        >= 1
+    )
 
 
 def test_metro_stations_are_in_wgs84(sites):
-    """Wuyi Square lies some 540 m west and 380 m north of its position on Chinese maps, 112.97639, 28.194572."""
+    """Wuyi Square lies some 540 m west and 380 m north of where Chinese maps have it."""
     station = sites[sites["name_zh"] == "五一广场"].iloc[0]
     east, north = station["lon"] - 112.97639, station["lat"] - 28.194572
     assert east == pytest.approx(-0.0055, abs=0.0005)
@@ -179,13 +188,15 @@ def test_corridors_hang_together(pieces):
 
 def test_corridor_pieces_know_the_region(pieces, borders):
     """The middle of a piece lies in the city it names, or outside the region if it names none."""
-    cities = borders[["city", "geometry"]].dissolve("city").geometry
+    cities = borders[["city", "geometry"]].dissolve("city").geometry.to_crs("EPSG:32649")
     for piece in pieces:
-        middle = shapely.LineString(piece["geometry"]["coordinates"]).interpolate(0.5, normalized=True)
-        near = cities.distance(middle)
-        city = piece["properties"]["city"]
-        assert piece["properties"]["region"] == ("inside" if city else "outside")
-        assert (near[city] if city else 1.0 - (near == 0.0).sum()) <= (0.005 if city else 1.0)
+        city, region = piece["properties"]["city"], piece["properties"]["region"]
+        line = gpd.GeoSeries([shapely.LineString(piece["geometry"]["coordinates"])], crs="EPSG:4326")
+        middle = line.to_crs("EPSG:32649").iloc[0].interpolate(0.5, normalized=True)
+        near = set(cities.index[cities.distance(middle) < 300.0])  # borders are simplified
+        deep = set(cities.index[cities.buffer(-300.0).contains(middle)])
+        assert region == ("inside" if city else "outside")
+        assert {city} <= near if city else not deep
 
 
 def test_service_areas_are_nodes_of_the_corridors(sites, pieces):
@@ -200,14 +211,14 @@ def test_service_areas_are_nodes_of_the_corridors(sites, pieces):
 
 @pytest.mark.parametrize("city", ["Changsha", "Zhuzhou", "Xiangtan"])
 def test_every_corridor_point_can_be_served(city, sites, pieces):
-    """Within 35 km by road of service areas and way-point towns alone: 50 km with slack, by Dijkstra."""
+    """Service areas and way-point towns alone serve it within 25 km by road, half the standard, by Dijkstra."""
     graph = roads(pieces)
     on_road = sites[sites["kind"].isin(["service area", "town"])]
     stations = {(row.lon, row.lat) for row in on_road.itertuples()} & set(graph)
     reach = nx.multi_source_dijkstra_path_length(graph, stations, weight="metres")
     inside = [piece for piece in pieces if piece["properties"]["city"] == city]
     farthest = max((reach[a] + reach[b] + metres(p)) / 2 for p in inside for a, b in [ends(p)])
-    assert farthest < 35_000.0
+    assert farthest < 25_000.0
 
 
 def test_layers_are_small_and_geojson_is_right(borders, pieces):
@@ -224,7 +235,10 @@ def test_layers_are_small_and_geojson_is_right(borders, pieces):
 
 def test_what_is_not_planned_yet_is_stated():
     """The plans' numbers of chargers stand in their scenario files."""
-    mixes = {name: tomllib.loads((FOLDER / f"{name}.toml").read_text())["mix"] for name in ("xiangtan-2024", "czt-2021")}
+    mixes = {
+        name: tomllib.loads((FOLDER / f"{name}.toml").read_text())["mix"]
+        for name in ("xiangtan-2024", "czt-2021")
+    }
     assert {"type": "fast", "at_least": 450} in mixes["xiangtan-2024"]
     assert {"at_least": 190_000, "at_most": 210_000} in mixes["czt-2021"]
 

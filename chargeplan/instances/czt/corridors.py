@@ -1,8 +1,9 @@
-"""Schematic intercity corridors, cut at every place where a car can get on, off or charge.
+"""Schematic intercity corridors, cut wherever a car can get on, off or charge.
 
-`sources/corridors.csv` lists way-points; between them the lines are straight, so they show which cities a road
-joins and about how far apart they are, not where it runs. Lines are cut at way-points, at modelled service areas
-(at most `LONGEST_PIECE` apart on each leg), and where they cross a city's or the region's border.
+`sources/corridors.csv` lists way-points; between them the lines are straight, so they show which cities a
+road joins and about how far apart they are, not where it runs. Lines are cut at way-points, at modelled
+service areas (at most `LONGEST_PIECE` apart on each leg), and where they cross a border of a city or of the
+region.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from itertools import pairwise
 from math import ceil
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 import shapely
@@ -20,16 +21,16 @@ if TYPE_CHECKING:
     import geopandas as gpd
     import pandas as pd
 
-LONGEST_PIECE = 20_000.0  # metres between service areas; longer legs are divided evenly
-GEOD = Geod(ellps="WGS84")
-PRECISION = 7  # decimals of a degree
+Position: TypeAlias = tuple[float, float]
 
-Position = tuple[float, float]
+LONGEST_PIECE = 20_000.0  # metres between service areas; longer legs are divided evenly
+DECIMALS = 7  # of a degree
+GEOD = Geod(ellps="WGS84")
 
 
 @dataclass(frozen=True)
 class Node:
-    """Where a corridor can be entered or left: a way-point, a service area, or a border crossing."""
+    """An end of pieces: a way-point, a service area, or a border crossing."""
 
     position: Position
     name: str
@@ -49,61 +50,78 @@ class Piece:
     @property
     def metres(self) -> float:
         """Geodesic length of the straight stretch."""
-        return float(GEOD.inv(*self.start.position, *self.end.position)[2])
+        return _metres(self.start.position, self.end.position)
 
 
-def pieces(waypoints: pd.DataFrame, cities: gpd.GeoDataFrame) -> list[Piece]:
+def corridor_pieces(waypoints: pd.DataFrame, cities: gpd.GeoDataFrame) -> list[Piece]:
     """Cut the corridors into pieces.
 
     Parameters
     ----------
     waypoints
-        `ref`, `name`, `seq`, `place`, `longitude`, `latitude`.
+        `ref`, `name`, `place`, `lon`, `lat`, in order.
     cities
         One polygon per `city` of the region.
     """
-    found: list[Piece] = []
-    for ref, corridor in waypoints.sort_values(["ref", "seq"], kind="stable").groupby("ref", sort=False):
-        stops = [Node((row.longitude, row.latitude), row.place) for row in corridor.itertuples()]
-        nodes = _with_service_areas(str(ref), stops)
-        for start, end in pairwise(nodes):
-            found += _cut_at_borders(str(ref), corridor["name"].iloc[0], start, end, cities)
-    return found
+    pieces: list[Piece] = []
+    for key, corridor in waypoints.groupby(["ref", "name"], sort=False):
+        ref, name = map(str, key)
+        positions = zip(corridor["lon"].tolist(), corridor["lat"].tolist(), strict=True)
+        stops = [Node(position, place) for position, place in zip(positions, corridor["place"], strict=True)]
+        nodes = _with_borders(_with_service_areas(ref, stops), cities)
+        pieces += [
+            Piece(ref, name, a, b, _city_of(a.position, b.position, cities)) for a, b in pairwise(nodes)
+        ]
+    return pieces
 
 
-def service_areas(cut: list[Piece]) -> list[Node]:
-    """Service areas inside the region, each once."""
-    ends = (node for piece in cut if piece.city for node in (piece.start, piece.end) if node.service_area)
-    return list({node.position: node for node in reversed(list(ends))}.values())[::-1]
+def service_areas(pieces: list[Piece]) -> list[Node]:
+    """List the service areas inside the region, each once."""
+    nodes = [node for piece in pieces if piece.city for node in (piece.start, piece.end)]
+    by_position: dict[Position, Node] = {}
+    for node in nodes:
+        if node.service_area:
+            by_position.setdefault(node.position, node)
+    return list(by_position.values())
+
+
+def _metres(start: Position, end: Position) -> float:
+    return float(GEOD.inv(*start, *end)[2])
 
 
 def _with_service_areas(ref: str, stops: list[Node]) -> list[Node]:
+    """Divide long legs evenly by service areas, numbered along the road."""
     nodes = stops[:1]
+    number = 0
     for start, end in pairwise(stops):
-        parts = ceil(GEOD.inv(*start.position, *end.position)[2] / LONGEST_PIECE)
+        parts = ceil(_metres(start.position, end.position) / LONGEST_PIECE)
         for part in range(1, parts):
-            name = f"{ref} service area {sum(node.service_area for node in nodes) + 1}"
-            nodes.append(Node(_between(start.position, end.position, part / parts), name, service_area=True))
+            number += 1
+            position = _between(start.position, end.position, part / parts)
+            nodes.append(Node(position, f"{ref} service area {number}", service_area=True))
         nodes.append(end)
     return nodes
 
 
+def _with_borders(nodes: list[Node], cities: gpd.GeoDataFrame) -> list[Node]:
+    """Add the points where the straight stretches cross a border."""
+    cut = nodes[:1]
+    for start, end in pairwise(nodes):
+        line = shapely.LineString([start.position, end.position])
+        crossings = shapely.get_coordinates(shapely.intersection(line, cities.boundary.to_numpy()))
+        along = np.unique(shapely.line_locate_point(line, shapely.points(crossings), normalized=True))
+        shares = along[(along > 0.0) & (along < 1.0)]
+        cut += [Node(_between(start.position, end.position, share), "border") for share in shares]
+        cut.append(end)
+    return cut
+
+
 def _between(start: Position, end: Position, share: float) -> Position:
-    lon, lat = np.round(np.add(np.multiply(start, 1.0 - share), np.multiply(end, share)), PRECISION)
-    return float(lon), float(lat)
+    lon, lat = ((1.0 - share) * a + share * b for a, b in zip(start, end, strict=True))
+    return round(float(lon), DECIMALS), round(float(lat), DECIMALS)
 
 
-def _cut_at_borders(ref: str, name: str, start: Node, end: Node, cities: gpd.GeoDataFrame) -> list[Piece]:
-    line = shapely.LineString([start.position, end.position])
-    crossings = shapely.get_coordinates(shapely.intersection(line, cities.boundary.to_numpy()))
-    along = np.unique(shapely.line_locate_point(line, shapely.points(crossings), normalized=True))
-    border = [Node(_between(start.position, end.position, share), "border") for share in along if 0 < share < 1]
-    return [
-        Piece(ref, name, a, b, _city_of(_between(a.position, b.position, 0.5), cities))
-        for a, b in pairwise([start, *border, end])
-    ]
-
-
-def _city_of(position: Position, cities: gpd.GeoDataFrame) -> str:
-    inside = cities.loc[cities.contains(shapely.Point(position)), "city"]
+def _city_of(start: Position, end: Position, cities: gpd.GeoDataFrame) -> str:
+    """Name the city that holds the middle of a stretch, or nothing."""
+    inside = cities["city"][cities.contains(shapely.Point(_between(start, end, 0.5)))]
     return str(inside.iloc[0]) if len(inside) else ""

@@ -1,1 +1,1 @@
-"""Texas: census block groups and existing stations, their scenario file, and the program that builds the layers."""
+"""Texas: census block groups, existing stations, a scenario, and the program that builds the layers."""

@@ -19,8 +19,9 @@ CODES = {"STATEFP": 2, "COUNTYFP": 3, "TRACTCE": 6, "BLKGRPCE": 1}  # digits of 
 def block_groups(source: Path) -> pd.DataFrame:
     """Read the block groups: FIPS code, id as a candidate site, position, people of 2010."""
     table = pd.read_csv(source)
-    codes = [table[column].astype(str).str.zfill(digits) for column, digits in CODES.items()]
-    fips = codes[0].str.cat(codes[1:])
+    fips = pd.Series("", index=table.index)
+    for column, digits in CODES.items():
+        fips += table[column].astype(str).str.zfill(digits)
     return pd.DataFrame(
         {
             "id": fips,
@@ -41,7 +42,9 @@ def stations(source: Path) -> pd.DataFrame:
 def main() -> None:
     """Build the layers, write them and print what they hold."""
     parser = argparse.ArgumentParser(description="Build the Texas layers from their sources.")
-    parser.add_argument("--out", type=Path, default=HERE, help="folder to write to (default: the package's own)")
+    parser.add_argument(
+        "--out", type=Path, default=HERE, help="folder to write to (default: the package's own)"
+    )
     out = parser.parse_args().out
     out.mkdir(parents=True, exist_ok=True)
     people = block_groups(HERE / "sources" / "blockgroups_2010.csv")
