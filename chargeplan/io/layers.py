@@ -103,11 +103,15 @@ def _check_file(path: Path) -> None:
         raise _fault(path, f"cannot be read: {error.strerror}") from None
     if not first.strip():
         raise _fault(path, "is an empty file")
-    if not first.removeprefix(b"\xef\xbb\xbf").lstrip(b" \t\r\n").startswith(_FIRST_BYTES.get(path.suffix.lower(), b"")):
+    if (
+        not first.removeprefix(b"\xef\xbb\xbf")
+        .lstrip(b" \t\r\n")
+        .startswith(_FIRST_BYTES.get(path.suffix.lower(), b""))
+    ):
         raise _fault(path, f"is not what its suffix {path.suffix} says")
 
 
-# --- GDAL ----------------------------------------------------------------------------------------------------
+# --- GDAL ------------------------------------------------------------------------------------------------
 
 
 def _read_vector(path: Path, layer: str | None) -> gpd.GeoDataFrame:
@@ -143,7 +147,7 @@ def _read_parquet(path: Path) -> gpd.GeoDataFrame:
         raise _fault(path, f"cannot be read: {error}") from None
 
 
-# --- CSV -----------------------------------------------------------------------------------------------------
+# --- CSV -------------------------------------------------------------------------------------------------
 
 
 def _read_csv(path: Path) -> gpd.GeoDataFrame:
@@ -201,10 +205,11 @@ def _parse_text(path: Path, text: str) -> pd.DataFrame:
 
 def _typed(column: pd.Series[str]) -> pd.Series[str] | pd.Series[float]:
     """Turn a column into numbers where all its values are numbers, and none a code such as 007."""
-    numbers = pd.to_numeric(column, errors="coerce")
-    if (numbers.isna() & column.notna()).any() or column.str.match(_CODE).any() or column.isna().all():
+    try:
+        numbers = pd.to_numeric(column)
+    except ValueError:
         return column
-    return numbers
+    return column if column.isna().all() or column.str.match(_CODE).any() else numbers
 
 
 def _csv_geometry(path: Path, table: pd.DataFrame) -> object:
