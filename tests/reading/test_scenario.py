@@ -1,0 +1,229 @@
+"""The scenario file: what is accepted, and what is said of what is not."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from pydantic import ValidationError
+
+from chargeplan.errors import InputError
+from chargeplan.scenario import Scenario, init_text, tables
+from chargeplan.scenario.wording import _MODELS
+
+
+def faults(call, *args, **kwargs) -> str:
+    with pytest.raises(InputError) as error:
+        call(*args, **kwargs)
+    return str(error.value)
+
+
+def test_template_is_a_scenario(tmp_path) -> None:
+    """What `chargeplan init` prints can be read as it is."""
+    file = tmp_path / "scenario.toml"
+    file.write_text(init_text(), encoding="utf-8")
+    scenario = Scenario.read(tmp_path)
+    assert scenario.file == file
+    assert scenario.standards[0].radius_m == 1000.0
+    assert scenario.solve.seed == 0
+
+
+@pytest.mark.parametrize("table", _MODELS)
+def test_template_shows_every_key(table) -> None:
+    """Every key of every table stands in the template, commented or not."""
+    common = set(tables.Layer.model_fields)
+    wanted = set(_MODELS[table].model_fields)
+    section = re.split(r"\[+" + table + r"\]+", init_text())[1]
+    shown = set(re.findall(r"^#? ?(\w+) = ", section.split("\n[[")[0] if table != "mix" else section, re.M))
+    assert wanted - shown - common == set()
+    assert f"[{table}]" in init_text()
+
+
+def test_every_fault_in_one_message(tmp_path) -> None:
+    """Wrong keys, wrong values and wrong references are all named, each with its place."""
+    file = tmp_path / "scenario.toml"
+    file.write_text(
+        """
+schema = 1
+name = "a/b"
+colour = "red"
+[[demand]]
+name = "people"
+file = "demand.csv"
+wieght = "w"
+weight = -1
+[[demand]]
+name = "people"
+datum = "gps"
+[[sites]]
+name = "places"
+file = 3
+[[standards]]
+name = "urban"
+demand = "nobody"
+radius = "1"
+[[standards]]
+name = "far"
+corridor = "roads"
+radius = 1000
+share = 1.5
+[objective]
+minimise = "cost"
+budget = 3
+[solve]
+seed = "1"
+""",
+        encoding="utf-8",
+    )
+    said = faults(Scenario.read, file)
+    for place in (
+        "name: 'a/b'",
+        "colour: unknown key",
+        "[[demand]] 1 (people), wieght: unknown key; did you mean weight?",
+        "[[demand]] 1 (people), weight: -1",
+        "[[demand]] 2 (people), file: is missing",
+        "[[demand]] 2 (people), datum:",
+        "[[sites]] 1 (places), file:",
+        "[[standards]] 1 (urban), radius: '1' is not a number with a unit",
+        "[[standards]] 2 (far), radius: '1000' is not a number with a unit",
+        "[[standards]] 2 (far), share:",
+        "[objective]: stations and budget are for maximise",
+        "[solve], seed:",
+        "[[demand]]: 2 are called 'people'",
+        "[[standards]] 1 (urban), demand: there is no [[demand]] called 'nobody'",
+        "[[standards]] 2 (far), corridor: there is no [[corridors]] called 'roads'",
+    ):
+        assert f"{file}: {place}" in said
+
+
+@pytest.mark.parametrize(
+    ("objective", "message"),
+    [
+        ({}, "exactly one of minimise and maximise"),
+        ({"minimise": "cost", "maximise": "weight"}, "exactly one of minimise and maximise"),
+        ({"maximise": "weight"}, "exactly one of stations and budget"),
+        ({"maximise": "weight", "stations": 3, "budget": 5.0}, "exactly one of stations and budget"),
+        ({"minimise": "cost", "stations": 3}, "are for maximise"),
+        ({"maximise": "weight", "stations": 0}, "greater than or equal to 1"),
+        ({"maximise": "weight", "stations": 3}, "no standard is an aim"),
+    ],
+)
+def test_objective(region, objective, message) -> None:
+    """An objective is one thing, with the limit that it needs."""
+    assert message in faults(region.scenario, objective=objective)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"demand": None}, "exactly one of demand, corridor and area"),
+        ({"corridor": "roads"}, "exactly one of demand, corridor and area"),
+        ({"metric": "matrix"}, "need each other"),
+        ({"matrix": "m.csv"}, "need each other"),
+        ({"metric": "euclidean"}, "not in this release"),
+        ({"rule": "spacing"}, "for standards on a corridor"),
+        ({"metric": "road"}, "needs a [network]"),
+        ({"share": 0.0}, "greater than 0"),
+        ({"stations": 0}, "greater than or equal to 1"),
+        ({"radius": "0 km"}, "not a positive, finite length"),
+        ({"radius": "10 min"}, "not a number with a unit"),
+        ({"strict": 1}, "valid boolean"),
+    ],
+)
+def test_standard(region, change, message) -> None:
+    """A standard that cannot be meant is refused, and the reason said."""
+    given = {"name": "urban", "demand": "people", "radius": "1 km", **change}
+    given = {key: value for key, value in given.items() if value is not None}
+    assert message in faults(region.scenario, standards=[given])
+
+
+def test_default_metric(region) -> None:
+    """Points are reached straight, corridors by road, unless the standard says otherwise."""
+    scenario = region.scenario(
+        corridors=[{"name": "roads", "file": "r.geojson"}],
+        standards=[
+            {"name": "urban", "demand": "people", "radius": "1 km"},
+            {"name": "far", "corridor": "roads", "radius": "50 km"},
+            {"name": "near", "corridor": "roads", "radius": "50 km", "metric": "geodesic"},
+        ],
+    )
+    assert [spec.measured_by for spec in scenario.standards] == ["geodesic", "road", "geodesic"]
+
+
+def test_nothing_asked(region) -> None:
+    """Without sites or standards there is nothing to plan."""
+    said = faults(region.scenario, sites=[], standards=[])
+    assert "no candidate sites" in said
+    assert "no service standards" in said
+
+
+def test_travel_times_are_refused(region) -> None:
+    """A network in seconds is not in this release, and that is said."""
+    assert "not in this release" in faults(region.scenario, network={"file": "r.gpkg", "unit": "seconds"})
+
+
+def test_mix_names_a_type(region) -> None:
+    """A mix of chargers that no table describes is a fault."""
+    said = faults(region.scenario, mix=[{"type": "fast", "at_least": 3}, {"type": "slow"}])
+    assert "[[mix]] 1, type: there are no [[chargers]] of type 'fast'" in said
+    assert "[[mix]] 2 (slow): needs at_least, at_most or share" in said
+
+
+def test_frozen(region) -> None:
+    """A scenario cannot be changed; `replace` makes another and checks it."""
+    scenario = region.scenario()
+    with pytest.raises(ValidationError, match="frozen"):
+        scenario.name = "other"
+    assert scenario.replace(name="other").name == "other"
+    assert scenario.replace(name="other").folder == scenario.folder
+    assert scenario.replace() == scenario
+    assert scenario.replace(objective=scenario.objective) == scenario
+    assert "unknown key" in faults(scenario.replace, colour="red")
+
+
+def test_tables_are_what_was_given(region) -> None:
+    """The tables of a scenario give the same scenario again."""
+    scenario = region.scenario(solve={"gap": 0.01})
+    assert Scenario.parse(scenario.tables(), region.folder) == scenario
+    assert scenario.tables()["solve"] == {"gap": 0.01}
+
+
+def test_files_stay_inside_the_folder(region) -> None:
+    """A scenario opens no file outside its folder, by whatever way."""
+    scenario = region.scenario()
+    (region.folder / "link.csv").symlink_to("/etc/hostname")
+    assert scenario.path("demand.csv") == (region.folder / "demand.csv").resolve()
+    for outside in ("../demand.csv", "/etc/hostname", "link.csv", "a/../../b.csv"):
+        assert "outside the scenario's folder" in faults(scenario.path, outside)
+
+
+def test_files_given_by_hand(region, tmp_path_factory) -> None:
+    """Files of the command line may lie anywhere, and ask the plain question."""
+    demand, sites = region.folder / "demand.csv", region.folder / "sites.csv"
+    scenario = Scenario.from_files(demand, sites, "1 km")
+    assert scenario.path(str(demand.absolute())) == demand.resolve()
+    assert scenario.standards[0].required
+    assert scenario.objective.minimise == "cost"
+    budget = Scenario.from_files(demand, sites, "1 km", budget=9.0)
+    assert not budget.standards[0].required
+    assert budget.objective.budget == 9.0
+    assert "not a number with a unit" in faults(Scenario.from_files, demand, sites, "1")
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [(b"schema = ", "is not TOML"), (b"name = '\xff'", "is not UTF-8"), (None, "there is no such file")],
+)
+def test_unreadable_file(tmp_path, content, message) -> None:
+    """A file that is no scenario at all is named."""
+    file = tmp_path / "scenario.toml"
+    if content is not None:
+        file.write_bytes(content)
+    said = faults(Scenario.read, file)
+    assert said.startswith(f"{file}: {message}")
+
+
+@pytest.mark.parametrize("wrong", ["demand", {"name": "x", "file": "y"}, [3], [["a"]], 7])
+def test_tables_of_the_wrong_kind(region, wrong) -> None:
+    """A value where a table should be is a fault, not a crash."""
+    assert "is not written as a table" in faults(region.scenario, demand=wrong)
