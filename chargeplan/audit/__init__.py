@@ -1,0 +1,22 @@
+"""Is it true? What a set of stations achieves, and whether a plan says so, with no kernel and no solver.
+
+=============  ===================================================================
+`geodesic`     distances on the ellipsoid by pyproj
+`road`         distances by road by SciPy's Dijkstra
+`exact`        weights, shares and proven bounds in exact fractions
+`stations`     the stations of a layer or a mask
+`measure`      the audit of a set of stations
+`spacing`      the longest stretches between the stations of a corridor
+`certificate`  the bound that a dual certificate proves
+`claims`       a plan's own figures against an audit
+=============  ===================================================================
+"""
+
+from __future__ import annotations
+
+from chargeplan.audit.certificate import certified_bound
+from chargeplan.audit.claims import check_plan
+from chargeplan.audit.measure import audit
+from chargeplan.audit.report import AuditedStandard, AuditReport, CorridorGap
+
+__all__ = ["AuditReport", "AuditedStandard", "CorridorGap", "audit", "certified_bound", "check_plan"]

@@ -1,0 +1,133 @@
+"""A plan's own figures and certificate, checked against an audit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any
+
+from chargeplan.audit.certificate import certified_bound
+from chargeplan.errors import InputError
+
+if TYPE_CHECKING:
+    from chargeplan.audit.report import AuditedStandard, AuditReport
+    from chargeplan.plan import Plan
+
+_RELATIVE = 1e-9  # of sums of weights, which a plan adds up in floating point
+_METRES = 2e-3  # of distances, which plan.json rounds to a millimetre
+_ROUNDING = Fraction(1, 10**12)  # of a bound: a solver's target, share times weight, is a rounded number
+
+
+def check_plan(
+    plan: Plan | Mapping[str, Any], report: AuditReport, certificate: Mapping[str, Any] | None = None
+) -> tuple[str, ...]:
+    """Check what a plan says of itself against an audit of its stations.
+
+    Parameters
+    ----------
+    plan
+        A plan, or the content of its plan.json.
+    report
+        The audit of the plan's stations.
+    certificate
+        The content of its certificate.json; of a `Plan` its own.
+
+    Returns
+    -------
+    tuple of str
+        Every disagreement in words; empty when the audit agrees.
+    """
+    if isinstance(plan, Mapping):
+        claims = plan
+    else:
+        claims, certificate = plan.record.model_dump(mode="json", by_alias=True), plan.certificate
+    found = [*_stations(claims, report), *_standards(claims, report), *_status(claims, report), *_gap(claims)]
+    return (*found, *_bound(claims, report, certificate or {}))
+
+
+def _stations(claims: Mapping[str, Any], report: AuditReport) -> Iterator[str]:
+    """Check the number of stations, and the sites whose state the scenario gives."""
+    sites, opened = report.problem.sites, report.opened
+    known = opened.sites[opened.sites >= 0]
+    total = claims["stations"]["total"]
+    if total != report.stations:
+        yield f"the plan counts {total:,} stations, the audit {report.stations:,}"
+    if opened.ids.size != known.size:
+        yield f"{opened.ids.size - known.size:,} stations are none of the scenario's sites"
+    for name in sites.ids[known[sites.status[known] == "forbidden"]]:
+        yield f"site {name} is forbidden, and open"
+    closed = (sites.status == "existing") | (sites.status == "required")
+    closed[known] = False
+    for name in sites.ids[closed]:
+        yield f"site {name} is existing or required, and not open"
+
+
+def _standards(claims: Mapping[str, Any], report: AuditReport) -> Iterator[str]:
+    """Check the figures of every standard."""
+    claimed = dict(claims["standards"])
+    for standard in report.standards:
+        if standard.name not in claimed:
+            yield f"{standard.name}: the plan says nothing of this standard"
+            continue
+        for figure, says, is_so in _figures(claimed.pop(standard.name), standard):
+            yield f"{standard.name}: the plan says {figure} is {says}, the audit finds {is_so}"
+    for name in claimed:
+        yield f"{name}: the scenario has no such standard"
+
+
+def _figures(claimed: Mapping[str, Any], standard: AuditedStandard) -> Iterator[tuple[str, Any, Any]]:
+    """Figures that differ: name, what the plan says, what the audit finds."""
+    for figure in ("metric", "radius_m", "strict", "required", "demand_points", "met"):
+        if claimed[figure] != getattr(standard, figure):
+            yield figure, claimed[figure], getattr(standard, figure)
+    for figure in ("weight", "weight_covered", "share"):
+        if abs(claimed[figure] - getattr(standard, figure)) > _RELATIVE * abs(getattr(standard, figure)):
+            yield figure, claimed[figure], getattr(standard, figure)
+    says, is_so = claimed["max_distance_m"], standard.max_distance_m
+    if says is None or is_so is None:
+        agree = says is is_so
+    else:
+        agree = abs(says - is_so) <= _METRES + _RELATIVE * is_so
+    if not agree:
+        yield "max_distance_m", says, is_so
+
+
+def _status(claims: Mapping[str, Any], report: AuditReport) -> Iterator[str]:
+    if claims["status"] == "optimal" and not report.met:
+        yield "the plan is called optimal, but a required standard is not met"
+    if claims["status"] == "infeasible" and report.met:
+        yield "the plan is called infeasible, but every required standard is met"
+
+
+def _gap(claims: Mapping[str, Any]) -> Iterator[str]:
+    objective, bound, gap = claims["objective"], claims["bound"], claims["gap"]
+    if objective is None or bound is None:
+        if gap is not None:
+            yield f"the plan says gap is {gap} without an objective and a bound"
+        return
+    beyond = bound - objective if claims["sense"] == "min" else objective - bound
+    if beyond > _RELATIVE * max(abs(objective), 1.0):
+        yield f"objective {objective} is better than the bound {bound}"
+    expected = abs(objective - bound) / max(abs(objective), 1e-9)
+    if gap is None or abs(gap - expected) > _RELATIVE * max(expected, 1.0):
+        yield f"the plan says gap is {gap}; from objective and bound it is {expected}"
+
+
+def _bound(claims: Mapping[str, Any], report: AuditReport, certificate: Mapping[str, Any]) -> Iterator[str]:
+    """Check the bound, where multipliers prove it, with the audit's own coverage."""
+    proven_by_prices = claims["bound_kind"] == "dual-certificate"
+    if certificate.get("kind") != "dual-certificate":
+        if proven_by_prices:
+            yield "the bound is said to be proven by a dual certificate, and there is none"
+        return
+    if proven_by_prices and certificate["bound"] != claims["bound"]:
+        yield f"the plan says bound is {claims['bound']}, its certificate {certificate['bound']}"
+    try:
+        proven = certified_bound(report.problem, certificate)
+    except InputError as error:
+        yield f"the certificate is faulty: {error}"
+        return
+    room = _ROUNDING * abs(proven)
+    claimed = Fraction(float(certificate["bound"]))
+    if claimed > proven + room if claims["sense"] == "min" else claimed < proven - room:
+        yield f"the certificate claims a bound of {certificate['bound']} and proves only {float(proven)}"

@@ -1,0 +1,98 @@
+"""Distances by road, against networkx on graphs with directions, legs and roads of length 0."""
+
+from __future__ import annotations
+
+import networkx as nx
+import numpy as np
+import pytest
+
+from chargeplan.audit import road
+from chargeplan.kernels import RoadGraph, Snapped
+
+
+def graph_of(arcs, nodes):
+    arcs = sorted(arcs)
+    tail = np.array([a for a, _, _ in arcs])
+    indptr = np.searchsorted(tail, np.arange(nodes + 1))
+    return RoadGraph(indptr, np.array([b for _, b, _ in arcs]), np.array([c for _, _, c in arcs], float))
+
+
+def random_roads(seed, nodes=40, arcs=110):
+    rng = np.random.default_rng(seed)
+    ends = rng.choice(nodes * nodes, arcs, replace=False)
+    lengths = rng.integers(0, 9, arcs)  # a road of length 0 is a road
+    return [
+        (int(e // nodes), int(e % nodes), float(c))
+        for e, c in zip(ends, lengths, strict=True)
+        if e // nodes != e % nodes
+    ]
+
+
+def snapped(rng, count, nodes):
+    return Snapped(rng.integers(0, nodes, count), rng.integers(0, 4, count).astype(float))
+
+
+def table_by_networkx(arcs, nodes, demand, stations):
+    graph = nx.DiGraph()
+    graph.add_nodes_from(range(nodes))
+    graph.add_weighted_edges_from(arcs)
+    ways = dict(nx.all_pairs_dijkstra_path_length(graph))
+    return np.array(
+        [
+            [
+                leg + ways[at].get(to, np.inf) + out
+                for to, out in zip(stations.node, stations.leg, strict=True)
+            ]
+            for at, leg in zip(demand.node, demand.leg, strict=True)
+        ]
+    )
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("k", [1, 3])
+@pytest.mark.parametrize("cells", [1, 4_000_000])
+def test_nearest_by_road_is_that_of_networkx(seed, k, cells, monkeypatch):
+    """Nearest and k-th nearest are networkx's, however many stations are searched at a time."""
+    monkeypatch.setattr(road, "_CELLS", cells)
+    rng = np.random.default_rng(seed)
+    arcs = random_roads(seed)
+    demand, stations = snapped(rng, 30, 40), snapped(rng, 7, 40)
+    table = table_by_networkx(arcs, 40, demand, stations)
+    found = road.nearest_by_road(graph_of(arcs, 40), demand, stations, k)
+    reached = np.isfinite(table.min(axis=1))
+    np.testing.assert_array_equal(found.station, np.where(reached, table.argmin(axis=1), -1))
+    backup = np.sort(table, axis=1)[:, k - 1]
+    np.testing.assert_array_equal(found.backup_distance_m, np.where(np.isfinite(backup), backup, np.nan))
+    np.testing.assert_array_equal(found.distance_m, np.where(reached, table.min(axis=1), np.nan))
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("strict", [False, True])
+def test_pairs_by_road_are_those_of_networkx(seed, strict):
+    """Whole-number ways make many pairs lie exactly on the radius; `strict` decides those."""
+    rng = np.random.default_rng(seed)
+    arcs = random_roads(seed)
+    demand, sites = snapped(rng, 30, 40), snapped(rng, 12, 40)
+    table = table_by_networkx(arcs, 40, demand, sites)
+    rows, columns = road.pairs_within_road(graph_of(arcs, 40), demand, sites, 10.0, strict=strict)
+    near = np.zeros(table.shape, bool)
+    near[rows, columns] = True
+    np.testing.assert_array_equal(near, table < 10.0 if strict else table <= 10.0)
+
+
+def test_the_way_leads_from_the_demand_point_to_the_station():
+    """On a one-way road 0 -> 1 a station at 1 serves a point at 0, and a station at 0 serves nobody at 1."""
+    graph = graph_of([(0, 1, 5.0)], 2)
+    here, there = Snapped(np.array([0]), np.array([1.0])), Snapped(np.array([1]), np.array([2.0]))
+    assert road.nearest_by_road(graph, here, there, 1).distance_m.tolist() == [8.0]
+    assert np.isnan(road.nearest_by_road(graph, there, here, 1).distance_m).all()
+
+
+def test_without_stations_nobody_reaches_one():
+    """No station: no index, no distance."""
+    nobody = Snapped(np.empty(0, int), np.empty(0))
+    found = road.nearest_by_road(
+        graph_of([(0, 1, 5.0)], 2), Snapped(np.array([0]), np.array([0.0])), nobody, 2
+    )
+    assert found.station.tolist() == [-1]
+    assert np.isnan(found.backup_distance_m).all()
