@@ -169,9 +169,7 @@ def _drop_first(keys: NDArray[np.float64], nodes: NDArray[np.int32], size: int) 
 
 
 @kernel
-def _search(
-    graph: _Arcs, source: int, limit: float, work: _Work
-) -> int:
+def _search(graph: _Arcs, source: int, limit: float, work: _Work) -> int:
     """Find all nodes within `limit` of the source (Dijkstra 1959); return how many were touched."""
     keys, nodes = np.empty(64, np.float64), np.empty(64, np.int32)
     keys[0], nodes[0], waiting = 0.0, source, 1
