@@ -17,6 +17,7 @@ from pyproj import Geod
 from scipy.spatial import cKDTree
 
 from chargeplan.instances import catalog
+from chargeplan.problem import Problem
 
 FOLDER = catalog.resolve("czt").parent
 LAYERS = ("demand.csv", "sites.csv", "corridors.geojson", "districts.geojson")
@@ -211,7 +212,7 @@ def test_service_areas_are_nodes_of_the_corridors(sites, pieces):
 
 @pytest.mark.parametrize("city", ["Changsha", "Zhuzhou", "Xiangtan"])
 def test_every_corridor_point_can_be_served(city, sites, pieces):
-    """Service areas and way-point towns alone serve it within 25 km by road, half the standard, by Dijkstra."""
+    """Service areas and way-point towns alone are within 25 km by road, half the standard."""
     graph = roads(pieces)
     on_road = sites[sites["kind"].isin(["service area", "town"])]
     stations = {(row.lon, row.lat) for row in on_road.itertuples()} & set(graph)
@@ -231,6 +232,28 @@ def test_layers_are_small_and_geojson_is_right(borders, pieces):
     assert all(part.exterior.is_ccw for part in parts)
     assert not shapely.coverage_invalid_edges(borders.geometry.to_numpy()).astype(bool).any()
     assert all(piece["properties"]["schematic"] for piece in pieces)
+
+
+def test_the_readme_says_what_the_layers_hold(demand, urban, sites):
+    """The figures that the README quotes are those of the layers."""
+    text = (FOLDER / "README.md").read_text(encoding="utf-8")
+    count = counts_within(urban, sites[sites["kind"] != "swap"], 1_000.0)
+    averages = count[(urban["central"] == 1).to_numpy()].mean(), count.mean()
+    quoted = [f"{len(demand):,} cells", f"{len(sites):,} candidate sites"]
+    quoted += [f"{averages[0]:.1f} on average", f"{averages[1]:.1f} in all urban centres"]
+    quoted += [f"{people:,}" for people in urban.groupby("city")["people_2020"].sum()]
+    quoted += [f"{cells / 16:.1f}" for cells in urban.groupby("city").size()]
+    assert [figure for figure in quoted if figure not in text] == []
+
+
+@pytest.mark.parametrize("name", ["czt-2025", "czt-2021", "xiangtan-2024", "zhuzhou-14fyp"])
+def test_scenarios_are_read_without_fault(name):
+    """Every scenario is read, has points in each of its standards, and no warnings."""
+    problem = Problem.read(catalog.resolve(name))
+    assert all(len(standard.points.ids) > 1_000 or standard.corridor for standard in problem.standards)
+    assert all(standard.strict for standard in problem.standards)
+    assert problem.not_planned
+    assert not problem.warnings
 
 
 def test_what_is_not_planned_yet_is_stated():

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from chargeplan.instances import catalog
+from chargeplan.problem import Problem
 
 FOLDER = catalog.resolve("texas").parent
 
@@ -36,6 +37,16 @@ def test_all_existing_stations_are_there(groups, stations):
     assert stations["id"].is_unique
     assert not set(stations["id"]) & set(groups["site"])
     assert stations.duplicated(["lon", "lat"]).sum() == 61
+
+
+def test_the_scenario_is_read_without_fault():
+    """15,811 demand points, as many candidate sites, and 2,320 stations that are kept."""
+    problem = Problem.read(catalog.resolve("texas"))
+    (standard,) = problem.standards
+    assert (len(standard.points.ids), standard.points.weight.sum()) == (15_811, 25_145_561)
+    assert (problem.sites.status == "candidate").sum() == 15_811
+    assert (problem.sites.status == "existing").sum() == 2_320
+    assert not problem.warnings
 
 
 @pytest.mark.tree

@@ -28,21 +28,29 @@ if TYPE_CHECKING:
 
 SEED = 2025
 # Metres between parking sites: in the densest core, at the edge of an urban centre, in towns and suburbs.
-SPACING_CORE, SPACING_EDGE, SPACING_TOWN = 430.0, 530.0, 1_200.0
-NOT_CENTRAL = 1.08  # times as far apart in urban centres outside the central list
+SPACING_CORE, SPACING_EDGE, SPACING_TOWN = 450.0, 560.0, 1_050.0
+NOT_CENTRAL = 1.05  # times as far apart in urban centres outside the central list
 DENSEST = 20_000.0  # people per km2, from which land is as densely served as it gets
 SUBURB = 300.0  # people per km2, from which a 1 km cell outside the urban centres can hold a parking site
 SWAP_SPACING = 3_000.0
 SWAP_CITY = "Zhuzhou"  # whose five-year plan names battery-swap stations
 JITTER = 100.0  # metres, off the middle of a cell
 
-# 10,000 CNY: preparing a site with its grid connection, by kind, and land, by its class.
-PREPARATION = {"parking": 60, "metro": 60, "town": 40, "service area": 100, "swap": 260}
-LAND = {"core": 60, "urban": 40, "other": 20}
+# Sorts of site: preparing it with its grid connection, 10,000 CNY, and how many chargers fit. A parking site
+# is drawn to be one of three sorts, one as likely as another.
+PARKING_SORTS = ("open lot", "car park", "garage")
+PREPARATION = {
+    "open lot": 40,
+    "car park": 60,
+    "garage": 100,
+    "metro": 60,
+    "town": 40,
+    "service area": 100,
+    "swap": 260,
+}
+ROOM = {"open lot": 16, "car park": 28, "garage": 40, "metro": 24, "town": 20, "service area": 40, "swap": 8}
+LAND = {"core": 60, "urban": 40, "other": 20}  # 10,000 CNY, by the class of the land
 CORE = 10_000.0  # people per km2, from which urban land is core land
-# Chargers that fit; parking lots vary.
-ROOM = {"metro": 24, "town": 20, "service area": 40, "swap": 8}
-PARKING_ROOM = (16, 24, 32, 40)
 
 
 @dataclass(frozen=True)
@@ -69,13 +77,15 @@ def candidate_sites(sources: Sources, grid: Grid, service_areas: list[Node]) -> 
     random = np.random.default_rng(SEED)
     given = pd.concat([_metro(sources.metro), _towns(sources.places), _service_areas(service_areas)])
     spots = _parking_spots(grid, sources.districts["central"].to_numpy(dtype=bool), random)
-    parking = _modelled("parking", spots, throw_darts(spots, to_plane(given[["lon", "lat"]]), random))
+    lots = _modelled("parking", spots, throw_darts(spots, to_plane(given[["lon", "lat"]]), random))
     spots = _swap_spots(grid, sources.districts["city"].to_numpy() == SWAP_CITY)
     swap = _modelled("swap", spots, throw_darts(spots, np.empty((0, 2)), random))
-    sites = pd.concat([given, parking, swap], ignore_index=True)
-    sites["cost"] = sites["kind"].map(PREPARATION) + land_class(sites, grid).map(LAND)
-    lots = pd.Series(random.choice(PARKING_ROOM, size=len(sites)))
-    sites["room"] = sites["kind"].map(ROOM).fillna(lots).astype(np.int64)
+    sites = pd.concat([given, lots, swap], ignore_index=True)
+    parking = sites["kind"] == "parking"
+    sites.loc[parking, "name"] = random.choice(PARKING_SORTS, size=parking.sum())
+    sort = sites["name"].where(parking, sites["kind"])
+    sites["cost"] = sort.map(PREPARATION) + land_class(sites, grid).map(LAND)
+    sites["room"] = sort.map(ROOM)
     held = sources.districts.iloc[_district_of(sites, sources.districts)]
     sites["city"], sites["district"] = held["city"].to_numpy(), held["name"].to_numpy()
     columns = ["id", "lon", "lat", "kind", "cost", "room", "synthetic", "name", "name_zh", "city", "district"]

@@ -13,7 +13,7 @@ so that no total changes.
 Urban cells follow the degree of urbanisation (Eurostat, *Applying the degree of urbanisation*, 2021): 1 km2
 cells in an equal-area projection; urban centre = 4-connected cells of at least 1,500 people per km2, together
 at least 50,000 people, then smoothed by the iterated majority rule (five of eight neighbours), and holes
-under 15 km2 filled; urban cluster = 8-connected cells of at least 300 people per km2, together at least 5,000.
+under 15 km2 filled; urban cluster = 8-connected cells of at least 300 per km2, at least 5,000 together.
 """
 
 from __future__ import annotations
