@@ -46,7 +46,7 @@ def select(table: pd.DataFrame, where: str) -> npt.NDArray[np.bool_]:
     columns = [str(name) for name in table.columns]
     database = sqlite3.connect(":memory:")
     try:
-        named = ", ".join(_quoted(name) for name in columns) or "nothing"
+        named = ", ".join(_quoted(name) for name in columns) or "none"
         database.execute(f"CREATE TABLE layer ({named})")
         used = _columns_used(database, where)
         _fill(database, table[[name for name in columns if name in used]])

@@ -10,7 +10,9 @@ import numpy as np
 import pandas as pd
 
 from chargeplan.errors import Fault, InputError
-from chargeplan.io.layers import digest, read_layer, read_table
+from chargeplan.io.files import digest
+from chargeplan.io.layers import read_layer
+from chargeplan.io.tables import read_table
 from chargeplan.prepare import features as geometry
 from chargeplan.prepare.candidates import forbid_inside, join, layer_sites
 from chargeplan.prepare.corridors import read_corridor, read_network

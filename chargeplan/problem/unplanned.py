@@ -11,9 +11,8 @@ if TYPE_CHECKING:
 
 
 def unplanned(scenario: Scenario) -> tuple[str, ...]:
-    """List what a scenario asks for that is not planned yet, a line each."""
-    lines = [f"standard {spec.name}: {part}" for spec in scenario.standards for part in unplanned_parts(spec)]
-    lines += [_area(spec) for spec in scenario.standards if spec.area is not None]
+    """List what a scenario asks for that is not planned yet, a line each; standards say their own parts."""
+    lines = [_area(spec) for spec in scenario.standards if spec.area is not None]
     lines += [f"chargers: {_rule(rule)}: not planned yet" for rule in scenario.mix]
     if scenario.chargers and not scenario.mix:
         types = ", ".join(f"{charger.type} ({charger.kw:g} kW)" for charger in scenario.chargers)

@@ -11,7 +11,9 @@ import pytest
 from chargeplan.problem import Problem
 from chargeplan.scenario import Scenario
 
-DEMAND = "id,lon,lat,weight,class\na,113.00,28.00,10,urban\nb,113.01,28.00,20,urban\nc,113.02,28.01,30,rural\n"
+DEMAND = (
+    "id,lon,lat,weight,class\na,113.00,28.00,10,urban\nb,113.01,28.00,20,urban\nc,113.02,28.01,30,rural\n"
+)
 SITES = "id,lon,lat,cost,status\np,113.001,28.001,5,candidate\nq,113.02,28.00,7,existing\n"
 
 

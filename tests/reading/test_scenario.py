@@ -34,7 +34,9 @@ def test_template_shows_every_key(table) -> None:
     common = set(tables.Layer.model_fields)
     wanted = set(_MODELS[table].model_fields)
     section = re.split(r"\[+" + table + r"\]+", init_text())[1]
-    shown = set(re.findall(r"^#? ?(\w+) = ", section.split("\n[[")[0] if table != "mix" else section, re.M))
+    shown = set(
+        re.findall(r"^#? ?(\w+) = ", section.split("\n[[")[0] if table != "mix" else section, re.MULTILINE)
+    )
     assert wanted - shown - common == set()
     assert f"[{table}]" in init_text()
 

@@ -1,0 +1,85 @@
+"""Input files: whether they are what they seem, and what they contain to the byte."""
+
+from __future__ import annotations
+
+import hashlib
+import struct
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from chargeplan.errors import Fault, InputError
+
+if TYPE_CHECKING:
+    from os import PathLike
+
+_FIRST_BYTES = {
+    ".csv": b"",
+    ".geojson": b"{",
+    ".json": b"{",
+    ".gpkg": b"SQLite format 3\0",
+    ".fgb": b"fgb",
+    ".shp": b"\x00\x00\x27\x0a",
+    ".parquet": b"PAR1",
+    ".geoparquet": b"PAR1",
+}
+_SIDECARS = (".shp", ".shx", ".dbf", ".prj", ".cpg")
+
+
+def fault(path: Path, message: str, row: int | None = None) -> InputError:
+    """Make the error that says what is wrong with a file."""
+    return InputError(Fault(message, file=str(path), row=row))
+
+
+def check_file(path: Path) -> None:
+    """Check that a file is there, of a format that is read, and begins as its suffix says.
+
+    Raises
+    ------
+    InputError
+        It is not.
+    """
+    suffix = path.suffix.lower()
+    if not path.exists():
+        raise fault(path, "there is no such file")
+    if not path.is_file():
+        raise fault(path, "is not a file")
+    if suffix not in _FIRST_BYTES:
+        raise fault(path, f"is of a format that is not read; read are {', '.join(_FIRST_BYTES)}")
+    first = _head(path, 64).removeprefix(b"\xef\xbb\xbf").lstrip(b" \t\r\n")
+    if not first:
+        raise fault(path, "is an empty file")
+    if not first.startswith(_FIRST_BYTES[suffix]):
+        raise fault(path, f"is not what its suffix {suffix} says")
+
+
+def check_shapefile(path: Path) -> None:
+    """Compare a Shapefile with the length in its header, since GDAL reads what is left of one cut off.
+
+    Raises
+    ------
+    InputError
+        They differ.
+    """
+    header = _head(path, 28)
+    if len(header) < 28 or path.stat().st_size != 2 * struct.unpack(">i", header[24:])[0]:
+        raise fault(path, "cannot be read: its length is not what its header says")
+
+
+def digest(path: str | PathLike[str]) -> str:
+    """Return the SHA-256 of a file, for a Shapefile of all its parts one after the other, in hexadecimal."""
+    path = Path(path)
+    parts = [path]
+    if path.suffix.lower() == ".shp":
+        parts = [part for suffix in _SIDECARS if (part := path.with_suffix(suffix)).exists()]
+    sha256 = hashlib.sha256()
+    for part in parts:
+        sha256.update(part.read_bytes())
+    return sha256.hexdigest()
+
+
+def _head(path: Path, count: int) -> bytes:
+    try:
+        with path.open("rb") as file:
+            return file.read(count)
+    except OSError as error:
+        raise fault(path, f"cannot be read: {error.strerror}") from None

@@ -1,0 +1,106 @@
+"""CSV tables."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import geopandas as gpd
+import pandas as pd
+import shapely
+
+from chargeplan.io.files import check_file, fault
+
+if TYPE_CHECKING:
+    from os import PathLike
+
+_SEPARATORS = ",;\t"
+_POSITION_COLUMNS = (("longitude", "latitude"), ("lon", "lat"), ("lng", "lat"), ("x", "y"))
+_WKT_COLUMNS = ("wkt", "geometry", "geom", "the_geom")
+_CODE = re.compile(r"[+-]?0\d")  # digits with a leading zero are a code, not a number
+
+
+def read_table(path: str | PathLike[str]) -> pd.DataFrame:
+    """Read a CSV table as it stands, every value as text; blank ones are None.
+
+    Raises
+    ------
+    InputError
+        No such file, not UTF-8, or rows that do not fit the header.
+    """
+    path = Path(path)
+    check_file(path)
+    try:
+        text = path.read_bytes().decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise fault(path, "is not UTF-8 text; save it as UTF-8") from None
+    names, *rows = _split(path, text)
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise fault(path, f"has columns of the same name: {', '.join(map(repr, twice))}")
+    for number, row in enumerate(rows, 1):
+        if len(row) != len(names):
+            raise fault(path, f"has {len(row)} fields where the header has {len(names)}", number)
+    columns = zip(*rows, strict=True) if rows else ([] for _ in names)
+    texts = ([value or None for value in column] for column in columns)
+    return pd.DataFrame(
+        {name: pd.Series(column, dtype=object) for name, column in zip(names, texts, strict=True)}
+    )
+
+
+def read_point_table(path: str | PathLike[str]) -> gpd.GeoDataFrame:
+    """Read a CSV table with longitudes and latitudes, or with WKT, as a layer in WGS-84.
+
+    Columns of numbers become numbers, unless they hold codes with leading zeros.
+
+    Raises
+    ------
+    InputError
+        As for `read_table`, or no column gives the position.
+    """
+    path = Path(path)
+    table = read_table(path)
+    table = pd.DataFrame({name: _typed(column) for name, column in table.items()})
+    geometry = _geometry(path, table)
+    return gpd.GeoDataFrame(table, geometry=geometry, crs="EPSG:4326")
+
+
+def _split(path: Path, text: str) -> list[list[str]]:
+    """Split a CSV into its header and rows, without blank lines."""
+    separator = max(_SEPARATORS, key=text.partition("\n")[0].count)
+    limit = csv.field_size_limit(len(text) + 1)  # the outline of a region may be long
+    try:
+        lines = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
+        return [row for row in lines if row]
+    except csv.Error as error:
+        raise fault(path, f"cannot be read: {error}") from None
+    finally:
+        csv.field_size_limit(limit)
+
+
+def _typed(column: pd.Series[Any]) -> pd.Series[Any]:
+    """Turn a column into numbers where all its values are numbers, and none is a code such as 007."""
+    try:
+        numbers = pd.to_numeric(column)
+    except ValueError:
+        return column
+    codes = any(_CODE.match(value) for value in column if value is not None)
+    return column if codes or column.isna().all() else numbers
+
+
+def _geometry(path: Path, table: pd.DataFrame) -> object:
+    """Make geometry of the position columns; what is no number or no WKT is missing there."""
+    names = {str(name).strip().lower(): name for name in table.columns}
+    for pair in _POSITION_COLUMNS:
+        if names.keys() >= set(pair):
+            lon, lat = (pd.to_numeric(table[names[axis]], errors="coerce") for axis in pair)
+            return gpd.points_from_xy(lon, lat)
+    for name in _WKT_COLUMNS:
+        if name in names:
+            texts = table.pop(names[name])
+            return shapely.from_wkt(texts.to_numpy(dtype=object), on_invalid="ignore")
+    pairs = ", ".join("/".join(pair) for pair in _POSITION_COLUMNS)
+    there = ", ".join(map(str, table.columns))
+    raise fault(path, f"has no position columns ({pairs}) and no WKT column; there are {there}")

@@ -1,0 +1,180 @@
+"""Layers as they stand, in every format that is read."""
+
+from __future__ import annotations
+
+import hashlib
+
+import geopandas as gpd
+import numpy as np
+import pytest
+from shapely import LineString, Point, Polygon
+
+import chargeplan.io.layers
+from chargeplan.errors import InputError
+from chargeplan.io.files import digest
+from chargeplan.io.layers import read_layer
+from chargeplan.io.tables import read_table
+
+POINTS = gpd.GeoDataFrame(
+    {"id": ["a", "b"], "weight": [1.5, 2.0]}, geometry=[Point(113, 28), Point(114, 29)], crs="EPSG:4326"
+)
+
+
+def fault(path, layer=None) -> str:
+    with pytest.raises(InputError) as error:
+        read_layer(path, layer)
+    assert all(fault.file == str(path) for fault in error.value.faults)
+    return str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("suffix", "driver"),
+    [(".geojson", "GeoJSON"), (".gpkg", "GPKG"), (".fgb", "FlatGeobuf"), (".shp", "ESRI Shapefile")],
+)
+def test_formats(tmp_path, suffix, driver) -> None:
+    """Every format gives the same rows, columns and positions."""
+    path = tmp_path / f"points{suffix}"
+    POINTS.to_file(path, driver=driver)
+    frame = read_layer(path).sort_values("id", ignore_index=True)
+    assert frame["weight"].tolist() == [1.5, 2.0]
+    assert frame.geometry.to_list() == POINTS.geometry.to_list()
+    assert frame.crs == POINTS.crs
+
+
+def test_parquet(tmp_path) -> None:
+    """GeoParquet is read where pyarrow is installed."""
+    pytest.importorskip("pyarrow")
+    POINTS.to_parquet(tmp_path / "points.parquet")
+    assert read_layer(tmp_path / "points.parquet").equals(POINTS)
+
+
+def test_parquet_without_pyarrow(tmp_path, monkeypatch) -> None:
+    """Where pyarrow is missing, the message says what to install."""
+    (tmp_path / "points.parquet").write_bytes(b"PAR1")
+    monkeypatch.setattr(chargeplan.io.layers, "find_spec", lambda _: None)
+    assert "pip install pyarrow" in fault(tmp_path / "points.parquet")
+
+
+@pytest.mark.parametrize(
+    "header", ["longitude,latitude", "lon,lat", "LNG,LAT", "x,y", "lon;lat", "lon\tlat", "\ufefflon,lat"]
+)
+def test_csv_positions(tmp_path, header) -> None:
+    """Positions are found by the usual column names, whatever the separator or byte order mark."""
+    path = tmp_path / "points.csv"
+    row = "113.5,28.25".replace(",", "".join(set(header) & {";", "\t"}) or ",")
+    path.write_bytes(f"{header}\r\n{row}\r\n".encode())
+    frame = read_layer(path)
+    assert frame.geometry.to_list() == [Point(113.5, 28.25)]
+    assert frame.crs == "EPSG:4326"
+
+
+def test_csv_well_known_text(tmp_path) -> None:
+    """A WKT column is geometry; what cannot be parsed is missing geometry, to be told with its row later."""
+    path = tmp_path / "areas.csv"
+    path.write_text('name,WKT\na,"POLYGON ((0 0, 1 0, 1 1, 0 0))"\nb,POLYGON\nc,\n', encoding="utf-8")
+    frame = read_layer(path)
+    assert frame.geometry[0].equals(Polygon([(0, 0), (1, 0), (1, 1)]))
+    assert frame.geometry.isna().tolist() == [False, True, True]
+    assert "WKT" not in frame
+
+
+def test_csv_types(tmp_path) -> None:
+    """Columns of numbers are numbers; codes and mixed columns stay text; blanks are missing."""
+    path = tmp_path / "points.csv"
+    header = "lon,lat,code,count,share,mixed,blank,zip"
+    path.write_text(f"{header}\n1,2,007,3,0.5,3,,78701\n1,2,010,4,,x,,78702\n", encoding="utf-8")
+    frame = read_layer(path)
+    assert frame["code"].tolist() == ["007", "010"]
+    assert frame["count"].dtype == np.int64
+    assert frame["share"].tolist()[0] == 0.5
+    assert frame["share"].isna().tolist() == [False, True]
+    assert frame["mixed"].tolist() == ["3", "x"]
+    assert frame["blank"].isna().all()
+    assert frame["zip"].dtype == np.int64
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "is an empty file"),
+        (b"lon,lat,lon\n1,2,3\n", "columns of the same name: 'lon'"),
+        (b"lon,lat,a\n1,2,3\n1,2\n", "row 2: has 2 fields where the header has 3"),
+        (b"lon,lat\n1,2,3\n", "row 1: has 3 fields where the header has 2"),
+        (b'lon,lat\n1,"2\n', "cannot be read"),
+        (b"lon,lat,name\n1,2,\xb3\xa4\xc9\xb3\n", "is not UTF-8 text"),
+        (b"a,b\n1,2\n", "no position columns"),
+    ],
+)
+def test_csv_faults(tmp_path, content, message) -> None:
+    """A damaged table is refused, and the message says where and why."""
+    path = tmp_path / "points.csv"
+    path.write_bytes(content)
+    assert message in fault(path)
+
+
+@pytest.mark.parametrize("suffix", [".geojson", ".gpkg", ".fgb", ".shp"])
+def test_truncated_files(tmp_path, suffix) -> None:
+    """A file that was cut off is never read in part."""
+    path = tmp_path / f"points{suffix}"
+    many = gpd.GeoDataFrame(
+        {"id": range(2000)}, geometry=gpd.points_from_xy(range(2000), range(2000)), crs=3857
+    )
+    many.to_file(path)
+    content = path.read_bytes()
+    path.write_bytes(content[: len(content) // 2])
+    assert "cannot be read" in fault(path)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("points.geojson", b"<OGRVRTDataSource></OGRVRTDataSource>", "is not what its suffix"),
+        ("points.geojson", b"{", "cannot be read"),
+        ("points.geojson", b'{"a": 1}', "cannot be read"),
+        ("points.gpkg", b"PK\x03\x04", "is not what its suffix"),
+        ("points.zip", b"PK\x03\x04", "format that is not read"),
+        ("points.kml", b"<kml/>", "format that is not read"),
+        ("points.vrt", b"<OGRVRTDataSource/>", "format that is not read"),
+    ],
+)
+def test_other_formats_are_refused(tmp_path, name, content, message) -> None:
+    """Only the formats we chose are opened, whatever GDAL would make of the content."""
+    (tmp_path / name).write_bytes(content)
+    assert message in fault(tmp_path / name)
+
+
+def test_absent_files(tmp_path) -> None:
+    """A missing file and a folder are named as such."""
+    assert "there is no such file" in fault(tmp_path / "points.csv")
+    (tmp_path / "folder.csv").mkdir()
+    assert "is not a file" in fault(tmp_path / "folder.csv")
+
+
+def test_several_layers(tmp_path) -> None:
+    """Of several layers one must be chosen, and it must be there."""
+    path = tmp_path / "all.gpkg"
+    POINTS.to_file(path, layer="points")
+    gpd.GeoDataFrame(geometry=[LineString([(0, 0), (1, 1)])], crs=4326).to_file(path, layer="roads")
+    assert len(read_layer(path, "points")) == 2
+    assert "several layers; say which: points, roads" in fault(path)
+    assert "no layer 'rails': points, roads" in fault(path, "rails")
+
+
+def test_digest(tmp_path) -> None:
+    """The digest is the file's SHA-256; a Shapefile's changes with any of its parts."""
+    path = tmp_path / "points.csv"
+    path.write_bytes(b"lon,lat\n1,2\n")
+    assert digest(path) == hashlib.sha256(b"lon,lat\n1,2\n").hexdigest()
+    POINTS.to_file(tmp_path / "points.shp")
+    before = digest(tmp_path / "points.shp")
+    (tmp_path / "points.prj").write_text("", encoding="ascii")
+    assert digest(tmp_path / "points.shp") != before
+
+
+def test_tables_are_text(tmp_path) -> None:
+    """A table without positions is read as text, so that ids stay what they are."""
+    path = tmp_path / "distances.csv"
+    path.write_text("demand,007\n1,2.50\n2,\n", encoding="utf-8")
+    table = read_table(path)
+    assert list(table.columns) == ["demand", "007"]
+    assert table["007"].tolist() == ["2.50", None]
