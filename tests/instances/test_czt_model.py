@@ -69,7 +69,7 @@ def test_people_are_spread_within_their_district():
         geometry=[square, shapely.affinity.translate(square, xoff=0.1)],
         crs="EPSG:4326",
     )
-    centre = pd.DataFrame({"weight": [80.0, 20.0], "spread_km": 1.5, "lon": [113.05, 113.15], "lat": 28.05})
+    centre = pd.DataFrame({"weight": [80.0, 60.0], "spread_km": 1.5, "lon": [113.05, 113.15], "lat": 28.05})
     raster = people.rasterise(districts)
     grid = people.spread_people(raster, districts, people.centre_kernels(centre), np.array([[113.05, 28.05]]))
     assert grid.people[raster.district == 0].sum() == pytest.approx(100_000)
