@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from typing import TYPE_CHECKING
 
@@ -74,7 +75,7 @@ class Report:
                 _name(name, required=standard.required),
                 _radius(standard.radius_m, standard.metric, strict=standard.strict),
                 f"{standard.demand_points:,}",
-                f"{standard.share:.2%}",
+                _percent(standard.share),
                 _distance(standard.max_distance_m),
                 _yes_or_no(met=standard.met, required=standard.required),
             )
@@ -99,7 +100,7 @@ class Report:
                 _name(standard.name, required=standard.required),
                 _radius(standard.radius_m, standard.metric, strict=standard.strict),
                 f"{standard.demand_points:,}",
-                f"{standard.share:.2%}",
+                _percent(standard.share),
                 _distance(standard.max_distance_m),
                 standard.farthest or "-",
                 _yes_or_no(met=standard.met, required=standard.required),
@@ -150,7 +151,13 @@ def _radius(metres: float, metric: str, *, strict: bool) -> str:
 
 
 def _distance(metres: float | None) -> str:
-    return "out of reach" if metres is None else format_length(metres)
+    """Write a distance in whole metres, never rounded up to a radius that it is below."""
+    return "out of reach" if metres is None else format_length(math.floor(metres))
+
+
+def _percent(share: float) -> str:
+    """Write a share in percent, never rounded up to 100."""
+    return f"{math.floor(share * 1e4) / 100:.2f}%"
 
 
 def _yes_or_no(*, met: bool, required: bool) -> Text:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 
 import geopandas as gpd
 import pytest
+
+import chargeplan as cp
 
 
 def replace(path, old, new):
@@ -130,7 +133,7 @@ def test_bad_usage_is_exit_2(town, run, arguments, message):
     """Options that cannot be meant end with exit 2 and a message, before any work."""
     done = run("solve", *arguments)
     assert (done.returncode, done.stdout) == (2, "")
-    assert message in " ".join(done.stderr.split())
+    assert message in re.sub(r"[\s│]+", " ", done.stderr)
     assert "Traceback" not in done.stderr
 
 
@@ -151,16 +154,27 @@ class CtrlC(command.Progress):
         self.noticed.set()
 
 command.Progress = CtrlC
-sys.argv = ["chargeplan", "solve", "."]
 chargeplan.cli.main()
 """
 
 
+def interrupted(folder, *arguments):
+    """Run `chargeplan` and press Ctrl-C when it has its first plan."""
+    command = [sys.executable, "-c", INTERRUPTED, *arguments]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+
+
 def test_ctrl_c_writes_the_best_plan(town):
-    """Interrupted in the middle, the run writes a whole plan folder and ends with exit 130."""
-    done = subprocess.run(
-        [sys.executable, "-c", INTERRUPTED], cwd=town, capture_output=True, text=True, check=False
-    )
+    """Interrupted, the run still writes a whole plan folder, and ends with exit 130."""
+    done = interrupted(town, "solve", ".")
+    assert (done.returncode, done.stderr) == (130, "")
+    assert cp.read_plan(town / "town-plan").objective == 2.0
+
+
+@pytest.mark.slow
+def test_ctrl_c_stops_a_long_run(tmp_path):
+    """Interrupted at its first plan, a long run ends with that plan, and says that it was cut."""
+    done = interrupted(tmp_path, "solve", "czt", "--gap", "0", "-o", "plan")
     assert done.returncode == 130, done.stderr
-    plan = json.loads((town / "town-plan/plan.json").read_text(encoding="utf-8"))
-    assert plan["reproducible"] is False
+    plan = cp.read_plan(tmp_path / "plan")
+    assert (plan.status, plan.met, plan.reproducible) == ("feasible", True, False)
