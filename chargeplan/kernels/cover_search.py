@@ -15,6 +15,7 @@ from chargeplan.kernels.inputs import (
     read_only,
     sorted_rows,
 )
+from chargeplan.kernels.residual import residual
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -80,7 +81,7 @@ def _draw(search: Records, below: int) -> int:
     x ^= x << np.uint64(25)
     x ^= x >> np.uint64(27)
     search[0]["random"] = x
-    return np.int64((x * np.uint64(0x2545F4914F6CDD1D)) >> np.uint64(33)) % below
+    return int((x * np.uint64(0x2545F4914F6CDD1D)) >> np.uint64(33)) % below
 
 
 @kernel
@@ -113,7 +114,7 @@ def _open(
     now = search[0]
     score = -columns[j]["score"]
     for t in range(columns[j]["first"], columns[j]["last"]):
-        i = np.int64(column_rows[t])
+        i = int(np.int64(column_rows[t]))
         row = rows[i]
         if row["covered"] == row["need"]:
             _pay_open(rows, row_columns, columns, i, row["weight"])  # not each of them is needed any more
@@ -143,7 +144,7 @@ def _close(
     score = -columns[j]["score"]
     columns[j]["open"] = False
     for t in range(columns[j]["first"], columns[j]["last"]):
-        i = np.int64(column_rows[t])
+        i = int(np.int64(column_rows[t]))
         row = rows[i]
         if row["covered"] == row["need"]:
             rows[now["missing"]]["missing"] = i
@@ -204,13 +205,13 @@ def _complete(
     for place in range(size // 2 - 1, -1, -1):
         _heap_down(key, name, place, size)
     while search[0]["missing"] > 0:
-        j = np.int64(name[0])
+        j = int(np.int64(name[0]))
         now = columns[j]["score"] * columns[j]["per_cost"]
         if now == key[0]:
             _open(rows, row_columns, columns, column_rows, search, j)
             now = 0.0
         key[0] = now
-        _heap_down(key, name, np.int64(0), size)
+        _heap_down(key, name, int(0), size)
 
 
 @kernel
@@ -244,7 +245,7 @@ def _keep_and_shrink(
 @kernel
 def _one_to_close(columns: Records, search: Records) -> int:
     """Return the best of a sample of open columns to close, but not the one opened last; -1 if there is no other."""
-    chosen = np.int64(-1)  # not a literal, which would be compiled for apart
+    chosen = int(-1)  # not a literal, which would be compiled for apart
     for _ in range(_SAMPLE):
         j = columns[_draw(search, search[0]["open"])]["opened"]
         if j != search[0]["latest"] and (chosen < 0 or _better(columns, j, chosen)):
@@ -259,9 +260,9 @@ def _one_to_open(rows: Records, row_columns: Names, columns: Records, search: Re
     Where none is ready, it is the one that has been closed for longest.
     """
     room = search[0]["best"] * (1.0 - _IMPROVEMENT) - search[0]["cost"]
-    chosen = np.int64(-1)
+    chosen = int(-1)
     for t in range(rows[i]["first"], rows[i]["last"]):
-        j = np.int64(row_columns[t])
+        j = int(np.int64(row_columns[t]))
         if columns[j]["open"] or columns[j]["cost"] >= room:
             continue
         if chosen < 0 or (columns[j]["ready"] and not columns[chosen]["ready"]):
@@ -307,13 +308,6 @@ def _run(
             _weigh_missing(rows, row_columns, columns, search)
         else:
             _keep_and_shrink(rows, row_columns, columns, column_rows, search)
-
-
-def _transposed(indptr: NDArray[np.int64], indices: Names, columns: int) -> tuple[NDArray[np.int64], Names]:
-    start = np.zeros(columns + 1, np.int64)
-    np.cumsum(np.bincount(indices, minlength=columns), out=start[1:])
-    rows = np.repeat(np.arange(indptr.size - 1, dtype=np.int32), np.diff(indptr))
-    return start, rows[np.argsort(indices, kind="stable")]
 
 
 def _row_records(indptr: NDArray[np.int64], need: NDArray[np.int64]) -> Records:
@@ -388,22 +382,16 @@ class CoverSearch:
         self._cost = checked_vector(cost, columns, "cost")
         self._fixed = checked_mask(fixed, columns, "fixed").copy()
         begin = checked_mask(start, columns, "start")
-        missing = checked_needs(need, rows)
-        _check_coverable(np.diff(indptr), missing)
-        row_of = np.repeat(np.arange(rows), np.diff(indptr))
-        missing -= np.bincount(row_of[self._fixed[indices]], minlength=rows)
-        self._free = np.flatnonzero(~self._fixed)
-        asked = missing > 0
-        kept = asked[row_of] & ~self._fixed[indices]
-        pointers = np.concatenate(([0], np.cumsum(np.bincount(row_of[kept], minlength=rows)[asked])))
-        names = (np.cumsum(~self._fixed) - 1)[indices[kept]].astype(np.int32)
-        starts, members = _transposed(pointers, names, self._free.size)
-        self._columns = _column_records(starts, self._cost[self._free])
-        rows_left = _row_records(pointers, missing[asked])
-        self._state = rows_left, names, self._columns, members, _search_record(rows_left.size, seed)
-        if rows_left.size:
-            for site in np.flatnonzero(begin[self._free]):
-                _open(*self._state, site)
+        needs = checked_needs(need, rows)
+        _check_coverable(np.diff(indptr), needs)
+        self._left = left = residual(indptr, indices, needs, self._fixed)
+        self._columns = _column_records(left.column_indptr, self._cost[left.columns])
+        row_records = _row_records(left.row_indptr, left.need)
+        search = _search_record(left.rows.size, seed)
+        self._state = row_records, left.row_columns, self._columns, left.column_rows, search
+        if left.rows.size:
+            for site in np.flatnonzero(begin[left.columns]):
+                _open(*self._state, int(site))
             _complete(*self._state)
             _keep_and_shrink(*self._state)
 
@@ -411,7 +399,7 @@ class CoverSearch:
         """Search on for a number of steps, each of which closes a site and opens others; return the best cost."""
         if steps < 0:
             raise InputError(f"steps must be 0 or more, not {steps}")
-        if self._state[0].size:
+        if self._left.rows.size:
             with np.errstate(over="ignore"):  # random numbers wrap around on purpose
                 _run(*self._state, steps)
         return self.cost
@@ -419,8 +407,7 @@ class CoverSearch:
     @property
     def best(self) -> NDArray[np.bool_]:
         """(M,) bool, the cheapest cover found so far, without any site to spare but fixed ones; read-only."""
-        best = self._fixed.copy()
-        best[self._free] = self._columns["best"]
+        best = self._left.mask(self._columns["best"], self._fixed)
         read_only(best)
         return best
 
