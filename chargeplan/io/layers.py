@@ -63,7 +63,7 @@ def _read_vector(path: Path, layer: str | None) -> gpd.GeoDataFrame:
         with warnings.catch_warnings(record=True) as remarks:
             warnings.simplefilter("always")
             layer = _choose_layer(path, layer)
-            frame = pyogrio.read_dataframe(path, layer=layer)
+            frame = pyogrio.read_dataframe(path, layer=layer, on_invalid="ignore")
     except (DataSourceError, DataLayerError, FeatureError, GeometryError, ValueError, RuntimeError) as error:
         raise fault(path, f"cannot be read: {error}") from None
     if not isinstance(frame, gpd.GeoDataFrame):

@@ -62,10 +62,18 @@ def corridor_points(
     return Points(ids, network.nodes[node], weight[node]), Entrances.at_nodes(node)
 
 
-def read_network(features: Features) -> RoadNetwork:
-    """Turn a road layer into a network; it may have columns ``oneway`` and ``length`` (metres)."""
+def read_network(features: Features) -> RoadNetwork | None:
+    """Turn a road layer into a network; it may have columns ``oneway`` and ``length`` (metres).
+
+    Returns
+    -------
+    RoadNetwork or None
+        None where the columns have faults, which are noted.
+    """
     length = columns.numbers(features, None, "length", np.nan)
     oneway = _oneway(features)
+    if features.faults.found:
+        return None
     stated = "length" in features.frame.columns
     return road_network(_geometry(features), oneway, length if stated else None)
 

@@ -190,7 +190,7 @@ def _whole(
 ) -> npt.NDArray[np.bool_]:
     """Find the rows that have geometry of the right kind, all finite."""
     absent = shapely.is_missing(geometry) | shapely.is_empty(geometry)
-    faults.add_rows(absent, rows, lambda _: "has no geometry", column="geometry")
+    faults.add_rows(absent, rows, lambda _: "has no geometry, or none that can be read", column="geometry")
     names = np.array([kind.name.lower() for kind in shapely.GeometryType])  # MISSING is first, with id -1
     given = names[shapely.get_type_id(geometry) + 1]
     wrong = ~absent & ~np.isin(given, [kind.lower() for kind in kinds])

@@ -106,12 +106,17 @@ class RoadNetwork:
         Snapped, Snapped
             Where the demand points and the sites enter the graph.
         """
-        edge = np.concatenate([demand.edge, sites.edge])
-        share = np.concatenate([demand.share, sites.share])
         node = np.concatenate([demand.node, sites.node])
-        along = np.flatnonzero(edge >= 0)
-        node[along] = len(self.nodes) + np.arange(len(along))
-        graph = self._graph(edge[along], share[along])
+        along = np.flatnonzero(node < 0)
+        edge = np.concatenate([demand.edge, sites.edge])[along]
+        share = np.concatenate([demand.share, sites.share])[along]
+        # Points that enter at the same place share a node: between two nodes there, a one-way edge would
+        # lead in one direction only.
+        place, which = np.unique(np.column_stack([edge, share]), axis=0, return_inverse=True)
+        node[along] = len(self.nodes) + which
+        node[along[share == 0]] = self.ends[edge[share == 0], 0]
+        node[along[share == 1]] = self.ends[edge[share == 1], 1]
+        graph = self._graph(place[:, 0].astype(np.int64), place[:, 1])
         count = len(demand.node)
         return graph, Snapped(node[:count], demand.leg), Snapped(node[count:], sites.leg)
 

@@ -122,7 +122,7 @@ class _Reading:
     def demand(self, inputs: Inputs) -> None:
         for layer in inputs.demand:
             if features := self._load(layer, layer.name, geometry.POINTS):
-                table = Table(demand_points(layer, features), features.frame)
+                table = Table(demand_points(layer, features), features.frame.drop(columns="geometry"))
                 if self._sound(features):
                     self.layers.demand[layer.name] = table
 
@@ -148,8 +148,7 @@ class _Reading:
         if inputs.network is None:
             return
         features = self._load(inputs.network, "network", geometry.LINES)
-        if features and self._sound(features):
-            network = read_network(features)
+        if features and self._sound(features) and (network := read_network(features)):
             self._warn_of_parts("the network", network)
             self.layers.network = network
 
