@@ -13,6 +13,7 @@ Importing this package is cheap: what it offers is imported when it is first use
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 from chargeplan.errors import (
@@ -30,8 +31,12 @@ from chargeplan.events import Event
 if TYPE_CHECKING:
     import os
 
+    import geopandas as gpd
+    import numpy as np
+    import numpy.typing as npt
+
     from chargeplan import kernels, solvers
-    from chargeplan.audit import AuditReport, audit
+    from chargeplan.audit import AuditReport
     from chargeplan.plan import Plan, read_plan
     from chargeplan.planning import solve
     from chargeplan.problem import Problem
@@ -67,10 +72,40 @@ _HOMES = {
     "Plan": "chargeplan.plan",
     "Problem": "chargeplan.problem",
     "Scenario": "chargeplan.scenario",
-    "audit": "chargeplan.audit",
     "read_plan": "chargeplan.plan",
     "solve": "chargeplan.planning",
 }
+
+# The function below shares its name with the package that does the work. The first import of a package also puts
+# it into its parent, so that has to happen here, before the function takes the name.
+import_module("chargeplan.audit")
+
+
+def audit(problem: Problem, stations: gpd.GeoDataFrame | npt.NDArray[np.bool_]) -> AuditReport:
+    """Measure what a set of stations achieves, trusting nothing that a solver said.
+
+    Parameters
+    ----------
+    problem
+        What the stations are measured against.
+    stations
+        A layer of points in any CRS (polygons count by a point inside), of which only the rows with status
+        ``selected`` or ``existing`` count if it has a column `status`; or an (M,) array of bool over the
+        problem's sites.
+
+    Returns
+    -------
+    AuditReport
+        The standards, measured one by one.
+
+    Raises
+    ------
+    InputError
+        The layer has faults, or the mask does not fit.
+    """
+    from chargeplan.audit import audit as measure
+
+    return measure(problem, stations)
 
 
 def load(scenario: str | os.PathLike[str]) -> Problem:
@@ -101,10 +136,10 @@ def load(scenario: str | os.PathLike[str]) -> Problem:
 if not TYPE_CHECKING:  # hidden from type checkers, which would otherwise believe in any attribute
 
     def __getattr__(name: str) -> object:
-        from importlib import import_module, metadata
-
         if name == "__version__":
-            value = metadata.version("chargeplan")
+            from importlib.metadata import version
+
+            value = version("chargeplan")
         elif name in _HOMES:
             value = getattr(import_module(_HOMES[name]), name)
         elif name in __all__:

@@ -14,9 +14,33 @@
 
 from __future__ import annotations
 
-from chargeplan.audit.certificate import certified_bound
-from chargeplan.audit.claims import check_plan
-from chargeplan.audit.measure import audit
-from chargeplan.audit.report import AuditedStandard, AuditReport, CorridorGap
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from chargeplan.audit.certificate import certified_bound
+    from chargeplan.audit.claims import check_plan
+    from chargeplan.audit.measure import audit
+    from chargeplan.audit.report import AuditedStandard, AuditReport, CorridorGap
 
 __all__ = ["AuditReport", "AuditedStandard", "CorridorGap", "audit", "certified_bound", "check_plan"]
+
+_HOMES = {
+    "AuditReport": "report",
+    "AuditedStandard": "report",
+    "CorridorGap": "report",
+    "audit": "measure",
+    "certified_bound": "certificate",
+    "check_plan": "claims",
+}
+
+
+if not TYPE_CHECKING:  # lazy (PEP 562), since `import chargeplan` imports this package
+
+    def __getattr__(name: str) -> object:
+        from importlib import import_module  # noqa: PLC0415
+
+        if name not in _HOMES:
+            raise AttributeError(f"module 'chargeplan.audit' has no attribute {name!r}")
+        value = getattr(import_module(f"chargeplan.audit.{_HOMES[name]}"), name)
+        globals()[name] = value
+        return value

@@ -157,7 +157,7 @@ def _distance(metres: float | None) -> str:
 
 def _percent(share: float) -> str:
     """Write a share in percent, never rounded up to 100."""
-    return f"{math.floor(share * 1e4) / 100:.2f}%"
+    return "100%" if share == 1.0 else f"{min(100 * share, 99.99):.2f}%"
 
 
 def _yes_or_no(*, met: bool, required: bool) -> Text:
