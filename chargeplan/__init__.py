@@ -76,8 +76,8 @@ _HOMES = {
     "solve": "chargeplan.planning",
 }
 
-# The function below shares its name with the package that does the work. The first import of a package also puts
-# it into its parent, so that has to happen here, before the function takes the name.
+# The function below shares its name with the package that does the work. The first import of a package also
+# puts it into its parent, so that has to happen here, before the function takes the name.
 import_module("chargeplan.audit")
 
 
