@@ -63,8 +63,11 @@ def read_distances(table: pd.DataFrame, faults: Faults) -> Distances:
 
 
 def arrange(
-    given: Distances, demand: npt.NDArray[np.object_], sites: npt.NDArray[np.object_]
-) -> tuple[csr_array, dict[str, npt.NDArray[np.object_]]]:
+    given: Distances,
+    demand: npt.NDArray[np.object_],
+    sites: npt.NDArray[np.object_],
+    layer: npt.NDArray[np.object_],
+) -> tuple[csr_array, dict[str, list[str]]]:
     """Arrange distances by demand points and sites.
 
     Parameters
@@ -73,20 +76,26 @@ def arrange(
         The distances.
     demand, sites
         (N,) and (M,) ids.
+    layer
+        The ids of the whole demand layer, of which the standard may have selected some.
 
     Returns
     -------
     csr_array
         (N, M) metres; stored are the pairs that were given, those of 0 m as well.
     dict
-        The ids of either kind that nothing else knows.
+        The ids of either kind that no layer knows.
     """
     row = pd.Index(demand).get_indexer(pd.Index(given.demand))
     column = pd.Index(sites).get_indexer(pd.Index(given.site))
     known = (row >= 0) & (column >= 0)
     unknown = {
-        "demand point": pd.unique(given.demand[row < 0]),
-        "site": pd.unique(given.site[column < 0]),
+        "demand point": _strangers(given.demand, layer),
+        "site": _strangers(given.site, sites),
     }
     pairs = (given.metres[known], (row[known], column[known]))
     return csr_array(coo_array(pairs, shape=(len(demand), len(sites)))), unknown
+
+
+def _strangers(ids: npt.NDArray[np.object_], known: npt.NDArray[np.object_]) -> list[str]:
+    return sorted(set(ids) - set(known))

@@ -125,7 +125,9 @@ class _Building:
         return None if faults.found else distances
 
     def _matrix(self, spec: StandardSpec, distances: Distances, points: Points, sites: Sites) -> csr_array:
-        table, strangers = arrange(distances, points.ids, sites.ids)
+        assert spec.demand is not None
+        layer = self._layers.demand[spec.demand].points
+        table, strangers = arrange(distances, points.ids, sites.ids, layer.ids)
         if table.nnz == 0:
             self.faults.append(Fault("names no pair of a demand point and a site", spec.matrix, spec.name))
         for kind, ids in strangers.items():
