@@ -32,7 +32,7 @@ class Progress:
             transient=True,
             disable=quiet or not self._console.is_terminal,
         )
-        self._task = self._bar.add_task("starting", total=None)
+        self._task = self._bar.add_task("read", total=None)
 
     def __enter__(self) -> Self:
         self._bar.start()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import textwrap
 from collections import Counter
 from typing import TYPE_CHECKING
 
@@ -31,8 +32,8 @@ BOUNDS = {
     "block-certificate": "proven block by block, as certificate.json shows",
     "backend": "the solver backend's own word",
 }
-RIGHT = {"Demand points", "Weight", "Covered", "Farthest"}
-WIDTH = 110
+RIGHT = {"Demand points", "Weight", "Before", "Covered", "Farthest"}
+WIDTH, INDENT = 110, 10
 
 
 class Report:
@@ -64,17 +65,29 @@ class Report:
         )
         self._caveats(problem.warnings, [*problem.not_planned, *lines])
 
-    def plan(self, plan: Plan, folder: Path, files: Iterable[str]) -> None:
-        """Say what a plan achieves, what it costs, how good it provably is, and where it is written."""
+    def plan(self, plan: Plan, before: AuditReport | None, folder: Path, files: Iterable[str]) -> None:
+        """Say what a plan achieves, what it costs, how good it provably is, and where it is written.
+
+        Parameters
+        ----------
+        plan
+            As written.
+        before
+            What the stations that stand already achieve by themselves; None where there are none.
+        folder, files
+            Where the plan is, and what lies there beside plan.json.
+        """
         record = plan.record
         self._title(record.name, record.title)
         self._console.print(_verdict(plan))
-        table = _table("Standard", "Radius", "Demand points", "Covered", "Farthest", "Met")
-        for name, standard in record.standards.items():
+        heads = ["Standard", "Radius", "Demand points", "Before", "Covered", "Farthest", "Met"]
+        table = _table(*(head for head in heads if before or head != "Before"))
+        for place, (name, standard) in enumerate(record.standards.items()):
             table.add_row(
                 _name(name, required=standard.required),
                 _radius(standard.radius_m, standard.metric, strict=standard.strict),
                 f"{standard.demand_points:,}",
+                *([_percent(before.standards[place].share)] if before else []),
                 _percent(standard.share),
                 _distance(standard.max_distance_m),
                 _yes_or_no(met=standard.met, required=standard.required),
@@ -84,7 +97,7 @@ class Report:
             self._line("Why", reason)
         count = record.stations
         self._line("Stations", f"{count.total:,}: {count.selected:,} new, {count.existing:,} existing")
-        self._line("Cost", f"{record.cost:,.6g}")
+        self._line("Cost", _number(record.cost))
         self._line("Proof", _proof(record))
         self._line("Audit", _audit(record))
         self._line("Time", _times(record.seconds))
@@ -113,11 +126,10 @@ class Report:
         self._console.print(Text(f"{name}: {title}" if title else name, style="bold"))
 
     def _line(self, word: str, text: str) -> None:
-        grid = Table.grid(padding=(0, 1))
-        grid.add_column(width=8, style="bold")
-        grid.add_column(overflow="fold")
-        grid.add_row(word, Text(text))
-        self._console.print(grid)
+        first, *rest = textwrap.wrap(text, self._console.width - INDENT, break_on_hyphens=False) or [""]
+        self._console.print(Text.assemble((word.ljust(INDENT), "bold"), first), soft_wrap=True)
+        for line in rest:
+            self._console.print(Text(" " * INDENT + line), soft_wrap=True)
 
     def _caveats(self, warnings: Iterable[str], not_planned: Iterable[str]) -> None:
         for warning in warnings:
@@ -165,9 +177,15 @@ def _yes_or_no(*, met: bool, required: bool) -> Text:
 
 
 def _verdict(plan: Plan) -> Text:
-    missed = [standard.name for standard in plan.standards if standard.required and not standard.met]
+    required = [standard for standard in plan.standards if standard.required]
+    missed = [standard.name for standard in required if not standard.met]
     if not missed:
-        return Text("Every required standard is met.", style="bold green")
+        met = (
+            "Every required standard is met."
+            if required
+            else "No standard is required; the aims are served so far:"
+        )
+        return Text(met, style="bold green")
     why = {
         "infeasible": "No choice of sites can meet it; this is the plan for the rest.",
         "stopped": "The run was stopped before there was a plan.",
@@ -176,7 +194,7 @@ def _verdict(plan: Plan) -> Text:
 
 
 def _proof(record: PlanRecord) -> str:
-    if record.gap is None or record.bound is None or record.bound_kind is None:
+    if record.objective is None or record.gap is None or record.bound is None or record.bound_kind is None:
         return "no bound is known"
     kind = BOUNDS[record.bound_kind]
     if record.gap < 1e-9:
@@ -185,8 +203,12 @@ def _proof(record: PlanRecord) -> str:
         f"serve at most {record.gap:.2%} more" if record.sense == "max" else f"save at most {record.gap:.2%}"
     )
     return (
-        f"a better plan could {change}: objective {record.objective:,.6g}, bound {record.bound:,.6g} ({kind})"
+        f"a better plan could {change}: {_number(record.objective)}, bound {_number(record.bound)} ({kind})"
     )
+
+
+def _number(value: float) -> str:
+    return f"{value:,.2f}".removesuffix(".00") if abs(value) >= 1.0 else f"{value:.6g}"
 
 
 def _audit(record: PlanRecord) -> str:

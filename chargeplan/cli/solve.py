@@ -21,6 +21,7 @@ from chargeplan.events import Event
 
 if TYPE_CHECKING:
     from chargeplan.plan import Plan
+    from chargeplan.problem import Problem
 
 FORMATS = ("geojson", "gpkg", "parquet", "fgb")
 
@@ -93,7 +94,7 @@ def solve(
     if plan.objective is None:
         typer.echo("Stopped before there was a plan; nothing is written.", err=True)
     else:
-        _show(plan, folder, as_json=as_json, quiet=quiet)
+        _show(problem, plan, folder, as_json=as_json, quiet=quiet)
     raise typer.Exit(_exit_code(plan, interrupted=interruption.cancel.is_set()))
 
 
@@ -123,14 +124,17 @@ def _with_command(plan: Plan) -> Plan:
     return replace(plan, record=plan.record.model_copy(update={"provenance": provenance}))
 
 
-def _show(plan: Plan, folder: Path, *, as_json: bool, quiet: bool) -> None:
+def _show(problem: Problem, plan: Plan, folder: Path, *, as_json: bool, quiet: bool) -> None:
     content = (folder / "plan.json").read_text(encoding="utf-8")
     if as_json:
         typer.echo(content, nl=False)
     elif not quiet:
+        import chargeplan as cp
         from chargeplan.cli.report import Report
 
-        Report().plan(plan, folder, json.loads(content)["files"])
+        existing = problem.sites.status == "existing"
+        before = cp.audit(problem, existing) if existing.any() else None
+        Report().plan(plan, before, folder, json.loads(content)["files"])
 
 
 def _exit_code(plan: Plan, *, interrupted: bool) -> Exit:
