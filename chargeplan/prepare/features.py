@@ -199,6 +199,11 @@ def _whole(
     broken = ~absent & ~wrong & _has_nonfinite(geometry)
     faults.add_rows(broken, rows, lambda _: "the position is missing or not a number", column="geometry")
     sound: npt.NDArray[np.bool_] = ~(absent | wrong | broken)
+    if kinds is POLYGONS:
+        crossed = sound & ~shapely.is_valid(geometry)
+        why = shapely.is_valid_reason(geometry)
+        faults.add_rows(crossed, rows, lambda at: f"is no valid area: {why[at]}", column="geometry")
+        sound &= ~crossed
     return sound
 
 

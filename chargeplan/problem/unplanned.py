@@ -36,11 +36,11 @@ def _area(spec: StandardSpec) -> str:
 
 
 def _rule(rule: MixRule) -> str:
-    """Put a rule into words: ``450 fast``, ``at most 10 fast in Yuhu``, ``50 % slow``."""
+    """Put a rule into words: ``450 fast``, ``10 to 20 fast in Yuhu``, ``at most 5 slow``, ``50 % slow``."""
     words = []
     if rule.at_least is not None:
-        words.append(f"{rule.at_least:,}")
-    if rule.at_most is not None:
+        words.append(f"{rule.at_least:,}" + (f" to {rule.at_most:,}" if rule.at_most is not None else ""))
+    elif rule.at_most is not None:
         words.append(f"at most {rule.at_most:,}")
     if rule.share is not None:
         words.append(f"{100 * rule.share:g} %")

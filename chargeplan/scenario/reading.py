@@ -217,7 +217,7 @@ def _remove(tables: dict[str, Any], place: Sequence[str | int]) -> None:
     """Remove a value, leaving None in an array so that the places of its other items still hold."""
     holder: Any = tables
     for part in place[:-1]:
-        holder = holder[part]
+        holder = holder.get(part) if isinstance(holder, dict) else holder[part]
         if holder is None:  # removed as a whole, for another fault
             return
     if isinstance(holder, dict):

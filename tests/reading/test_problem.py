@@ -326,7 +326,12 @@ def test_what_is_not_planned_is_said(region) -> None:
         corridors=[{"name": "roads", "file": "roads.geojson"}],
         areas=[{"name": "core", "file": "core.geojson"}],
         chargers=[{"type": "fast", "kw": 120}],
-        mix=[{"type": "fast", "at_least": 450}, {"share": 0.7, "type": "fast", "district": "Yuhu"}],
+        mix=[
+            {"type": "fast", "at_least": 450},
+            {"share": 0.7, "type": "fast", "district": "Yuhu"},
+            {"at_least": 1000, "at_most": 2000},
+            {"at_most": 5, "type": "fast"},
+        ],
         standards=[
             {"name": "urban", "demand": "people", "radius": "1 km", "guarantee": "everywhere"},
             {"name": "nevi", "corridor": "roads", "radius": "50 mi", "rule": "spacing"},
@@ -337,6 +342,8 @@ def test_what_is_not_planned_is_said(region) -> None:
         "standard core: area core: not planned yet; the whole standard is left out",
         "chargers: 450 fast: not planned yet",
         "chargers: 70 % fast in Yuhu: not planned yet",
+        "chargers: 1,000 to 2,000 of all types: not planned yet",
+        "chargers: at most 5 fast: not planned yet",
     )
     assert [standard.name for standard in problem.standards] == ["urban", "nevi"]
     assert "everywhere" in problem.standards[0].not_planned[0]
@@ -408,6 +415,17 @@ def test_broken_shapes(region) -> None:
     region.write("core.geojson", json.dumps({"type": "FeatureCollection", "features": features}))
     (said,) = faults(region.read, areas=[{"name": "core", "file": "core.geojson"}])
     assert said.startswith("core.geojson, layer core, row 2, column geometry: has no geometry")
+
+
+def test_areas_that_cross_themselves(region) -> None:
+    """An area whose border crosses itself has no inside that all agree on: a fault with its place."""
+    bow_tie = [[113, 28], [114, 29], [114, 28], [113, 29], [113, 28]]
+    feature = {"type": "Feature", "properties": {}, "geometry": {"type": "Polygon", "coordinates": [bow_tie]}}
+    region.write("green.geojson", json.dumps({"type": "FeatureCollection", "features": [feature]}))
+    (said,) = faults(region.read, exclude=[{"file": "green.geojson"}])
+    assert said.startswith(
+        "green.geojson, layer exclude, row 1, column geometry: is no valid area: Self-inter"
+    )
 
 
 def test_remarks_become_warnings(region) -> None:

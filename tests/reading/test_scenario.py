@@ -5,11 +5,15 @@ from __future__ import annotations
 import re
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from chargeplan.errors import InputError
-from chargeplan.scenario import Scenario, init_text, tables
+from chargeplan.scenario import Scenario, init_text, reading, tables
 from chargeplan.scenario.wording import _MODELS
+
+KEYS = sorted({key for model in _MODELS.values() for key in model.model_fields} | {"x"})
 
 
 def faults(call, *args, **kwargs) -> str:
@@ -229,3 +233,19 @@ def test_unreadable_file(tmp_path, content, message) -> None:
 def test_tables_of_the_wrong_kind(region, wrong) -> None:
     """A value where a table should be is a fault, not a crash."""
     assert "is not written as a table" in faults(region.scenario, demand=wrong)
+
+
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers(-5, 5) | st.floats() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(KEYS), inner, max_size=4),
+    max_leaves=12,
+)
+
+
+@settings(max_examples=300, deadline=None, derandomize=True)
+@given(tables=st.dictionaries(st.sampled_from([*_MODELS, "schema", "name", "x"]), VALUES, max_size=6))
+def test_nonsense_is_a_fault(tables) -> None:
+    """Whatever a file says, the answer is a scenario or a list of faults, and the sound layers are found."""
+    scenario, faults = reading._validate(tables, None)
+    assert (scenario is None) == bool(faults)
+    assert reading._sound_inputs(tables) is not None
