@@ -51,6 +51,10 @@ class GivenFrames(LayerFiles):
         """Hand out a layer."""
         return self._given[layer.file]
 
+    def release(self) -> None:
+        """Let go of the frames, once all are read."""
+        self._given.clear()
+
     def _add(self, table: str, frames: Frames) -> None:
         named = frames if isinstance(frames, Mapping) else {table: frames}
         rows = []

@@ -51,6 +51,10 @@ class LayerFiles:
         self._digests[file] = digest(path)
         return table
 
+    def release(self) -> None:
+        """Let go of the layers as they stood, once all are read."""
+        self._frames.clear()
+
     def inputs(self) -> tuple[InputFile, ...]:
         """List the files that were read, the scenario's own first."""
         scenario = self._inputs.file

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from chargeplan.errors import Fault, InputError
@@ -168,12 +167,13 @@ class Problem:
         standards, warnings, more = build_standards(scenario, layers, files.table)
         if faults or more:
             raise InputError(faults + more)
+        files.release()
         values = {
             "scenario": scenario,
             "name": scenario.name,
             "sites": layers.sites,
             "standards": standards,
-            "lines": MappingProxyType({name: corridor.pieces for name, corridor in layers.corridors.items()}),
+            "lines": {name: corridor.pieces for name, corridor in layers.corridors.items()},
             "borders": layers.borders,
             "inputs": files.inputs(),
             "warnings": (*layers.warnings, *warnings),

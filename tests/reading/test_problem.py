@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import pickle
 from pathlib import Path
 
 import geopandas as gpd
@@ -360,6 +361,15 @@ def test_arrays_are_read_only(region) -> None:
                     column[0] = column[0]
     with pytest.raises(AttributeError):
         problem.name = "other"
+
+
+def test_travels_to_other_processes(region) -> None:
+    """A problem can be pickled, and is the same on the other side."""
+    problem = region.read()
+    again = pickle.loads(pickle.dumps(problem))
+    assert again.scenario == problem.scenario
+    assert again.sites.ids.tolist() == problem.sites.ids.tolist()
+    assert again.replace(name="other").name == "other"
 
 
 def test_replace(region) -> None:
