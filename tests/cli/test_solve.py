@@ -177,4 +177,4 @@ def test_ctrl_c_stops_a_long_run(tmp_path):
     done = interrupted(tmp_path, "solve", "czt", "--gap", "0", "-o", "plan")
     assert done.returncode == 130, done.stderr
     plan = cp.read_plan(tmp_path / "plan")
-    assert (plan.status, plan.met, plan.reproducible) == ("feasible", True, False)
+    assert (plan.status, plan.met, plan.reproducible) == ("stopped", True, False)

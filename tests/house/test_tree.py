@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import subprocess
 import sys
 from pathlib import Path
@@ -34,8 +35,6 @@ def test_imports_go_downward():
 
 def imported_by(path: Path) -> set[str]:
     """Top-level names that a source file imports absolutely."""
-    import ast
-
     names = set()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
@@ -50,10 +49,3 @@ def test_rooms_are_never_imported_bare():
     folders = ("chargeplan", "tests", "benchmarks")
     sources = [path for folder in folders for path in (TREE / folder).rglob("*.py")]
     assert {path.name: bare for path in sources if (bare := imported_by(path) & set(ROOMS))} == {}
-
-
-def test_readme_shows_the_two_commands():
-    """A newcomer finds one line that plans and one line that tests, each from a new virtual environment."""
-    lines = (TREE / "README.md").read_text(encoding="utf-8").splitlines()
-    assert "python3 -m venv .venv && .venv/bin/pip install . && .venv/bin/chargeplan solve" in lines
-    assert "python3 -m venv .venv && .venv/bin/pip install -e '.[test]' && .venv/bin/pytest" in lines
