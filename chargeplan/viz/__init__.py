@@ -1,0 +1,1 @@
+"""Maps of plans, drawn for people who decide."""

@@ -1,0 +1,119 @@
+"""What a plan's map says in words: title, key figures, sources, what is schematic."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from chargeplan.units import format_length
+from chargeplan.viz.scene import district_names
+from chargeplan.viz.style import lettering
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from chargeplan.plan import Plan, StandardResult
+    from chargeplan.problem import Problem, Standard
+
+_STATUS = {
+    "optimal": "proven to be the best possible",
+    "feasible": "",
+    "infeasible": "the required standards cannot all be met: a plan for the rest",
+    "stopped": "stopped early",
+}
+
+
+def headline(plan: Plan) -> str:
+    """Say in one line how many stations there are and how good the plan is."""
+    count = plan.record.stations
+    stations = f"{count.selected:,} new stations"
+    if count.existing:
+        stations += f" and {count.existing:,} existing ones"
+    return "  ·  ".join(
+        filter(None, (stations, f"cost {plan.record.cost:,.6g}", _STATUS[plan.status], _quality(plan)))
+    )
+
+
+def _quality(plan: Plan) -> str:
+    if plan.gap is None or plan.status in ("optimal", "infeasible"):
+        return ""
+    return f"proven to be within {math.ceil(1000 * plan.gap) / 10:.1f} % of the best possible"
+
+
+def figures(problem: Problem, plan: Plan) -> Iterator[tuple[str, str, bool]]:
+    """Say what becomes of each standard: a heading, some lines, and whether all is well."""
+    for standard, result in zip(problem.standards, plan.standards, strict=True):
+        verdict = "met" if result.met else "not met"
+        heading = f"{result.name}: required, {verdict}" if result.required else f"{result.name}: an aim"
+        lines = [*_standard_lines(standard, result), *_gap_lines(plan, result)]
+        yield heading, "\n".join(lines), result.met or not result.required
+
+
+def _standard_lines(standard: Standard, result: StandardResult) -> Iterator[str]:
+    weight = f"{result.weight:,.0f} km of road" if standard.corridor else f"a weight of {result.weight:,.0f}"
+    stations = f"{result.stations} stations" if result.stations > 1 else "a station"
+    way = {"road": "by road", "matrix": "by the given table"}.get(result.metric, "in a straight line")
+    yield f"{percent(result.share)} of {weight}"
+    radius = format_length(result.radius_m)
+    yield f"less than {radius} from {stations}" if result.strict else f"within {radius} of {stations}"
+    yield way
+    if result.target_share < 1:
+        yield f"(asked for: {percent(result.target_share)})"
+    if result.max_distance_m is not None:
+        yield f"farthest: {_length(result.max_distance_m)}"
+
+
+def _gap_lines(plan: Plan, result: StandardResult) -> Iterator[str]:
+    """Say how far apart the stations of a corridor are, the other reading of its promise."""
+    audited = plan.record.audit.corridors if plan.record.audit else {}
+    gap = audited.get(result.name, {}).get("longest_gap_m")
+    if gap is not None:
+        yield f"longest stretch between stations: {_length(gap)}"
+
+
+def _length(metres: float) -> str:
+    """Write a length shortened, never rounded up: 999.97 m is nearer than 1 km, and reads so."""
+    if metres < 1000:
+        return f"{math.floor(10 * metres) / 10:,.1f} m"
+    return f"{math.floor(metres / 10) / 100:,.2f} km"
+
+
+def percent(share: float) -> str:
+    """Write a share in percent, shortened, never rounded up: only all is 100 %."""
+    return "100 %" if share >= 1.0 else f"{math.floor(10_000 * share + 1e-9) / 100:.2f} %"
+
+
+def remarks(problem: Problem, plan: Plan) -> str:
+    """Say where the data come from, what is schematic, what is left out."""
+    return "  ".join(_remarks(problem, plan))
+
+
+def _remarks(problem: Problem, plan: Plan) -> Iterator[str]:
+    if plan.record.source:
+        yield f"Source: {plan.record.source.strip().rstrip('.')}."
+    for corridor in problem.scenario.corridors:
+        if corridor.length_factor != 1.0:
+            factor = f"{corridor.length_factor:g}"
+            yield f"Corridors ({corridor.name}) are schematic, not surveyed: lengths times {factor}."
+    if not (problem.sites.status == "existing").any():
+        yield "No existing station is known to this scenario; if there are, it overstates new building."
+    yield from (f"Mind: {warning.strip().rstrip('.')}." for warning in plan.record.warnings)
+    if plan.record.not_planned:
+        asked = "; ".join(line.removesuffix(": not planned yet") for line in plan.record.not_planned)
+        yield f"Asked for but not planned yet: {asked}."
+    yield "Maps are equirectangular, true to scale at their centre."
+    if _lost(plan.record.title) or _lost(plan.record.source) or any(map(_lost, _names(problem))):
+        yield "No Chinese font was found here: names are romanised, or boxes where nobody has romanised them."
+
+
+def _lost(text: str) -> bool:
+    return not lettering().can_draw(text)
+
+
+def _names(problem: Problem) -> Iterator[str]:
+    """List the names that the map would show if every letter could be drawn."""
+    if problem.borders is not None:
+        yield from district_names(problem.borders, every_letter=True) or []
+    for lines in problem.lines.values():
+        if "ref" in lines:
+            yield from lines["ref"].dropna().astype(str)

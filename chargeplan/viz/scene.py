@@ -1,0 +1,221 @@
+"""What a plan's map shows: the plan as layers ready for drawing, worked out once for all panels."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+import shapely
+
+from chargeplan.viz.frame import WGS84, Window, around
+from chargeplan.viz.style import NAMES, lettering
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import geopandas as gpd
+    from numpy.typing import NDArray
+
+    from chargeplan.plan import Plan, StandardResult
+    from chargeplan.problem import Problem, Sites, Standard
+
+_CORNERS = 72  # of a service area's outline; it is within 0.1 % of the radius
+
+
+@dataclass(frozen=True)
+class Road:
+    """The lines of a corridor that have one number.
+
+    Parameters
+    ----------
+    ref
+        The number, or an empty text.
+    lines
+        LineStrings.
+    """
+
+    ref: str
+    lines: NDArray[np.object_]
+
+
+@dataclass(frozen=True)
+class Scene:
+    """The layers of a map, from the bottom to the top.
+
+    Parameters
+    ----------
+    borders, names
+        Districts and what they are called, in letters that can be drawn; None where there are none.
+    areas
+        By radius in metres, the largest first: everything within that radius of a station.
+    covered, missed
+        (N, 2) demand points by whether their standards are kept; a point of several standards is missed if
+        one misses.
+    roads, roads_beyond
+        Corridor lines: those that must be served, and the rest of the layer.
+    roads_missed
+        (N, 2) corridor points that are not covered.
+    sites
+        (N, 2) positions by status: selected, existing, forbidden, closed, candidate.
+    """
+
+    borders: gpd.GeoDataFrame | None
+    names: list[str] | None
+    areas: dict[float, shapely.Geometry]
+    covered: NDArray[np.float64]
+    missed: NDArray[np.float64]
+    roads: tuple[Road, ...]
+    roads_beyond: tuple[Road, ...]
+    roads_missed: NDArray[np.float64]
+    sites: dict[str, NDArray[np.float64]]
+
+    @property
+    def smallest_radius(self) -> float:
+        """Smallest radius in metres that is drawn as an area; infinite where none is."""
+        return min(self.areas, default=math.inf)
+
+
+def stage(problem: Problem, plan: Plan) -> Scene:
+    """Work out the layers of a plan's map."""
+    covered, missed = _demand(problem, plan)
+    return Scene(
+        borders=problem.borders,
+        names=None if problem.borders is None else district_names(problem.borders),
+        areas=_areas(problem, plan.open),
+        covered=covered,
+        missed=missed,
+        roads=tuple(_roads(problem, asked=True)),
+        roads_beyond=tuple(_roads(problem, asked=False)),
+        roads_missed=_join(
+            standard.points.positions[~result.covered]
+            for standard, result in _results(problem, plan)
+            if standard.corridor
+        ),
+        sites=_sites(problem.sites, plan.open),
+    )
+
+
+def region(problem: Problem) -> Window:
+    """Return the window that holds the districts, or else all demand and all sites."""
+    if problem.borders is not None and len(problem.borders):
+        west, south, east, north = problem.borders.total_bounds
+        return Window(west, south, east, north)
+    return around(
+        _join([problem.sites.positions, *(standard.points.positions for standard in problem.standards)])
+    )
+
+
+def tightest(problem: Problem) -> Standard | None:
+    """Return the standard with the smallest radius in a straight line, required ones first, or None."""
+    straight = [standard for standard in problem.standards if _is_straight(standard)]
+    return min(straight, key=lambda standard: (not standard.required, standard.radius), default=None)
+
+
+def _is_straight(standard: Standard) -> bool:
+    return standard.metric == "geodesic" and standard.corridor is None
+
+
+def _results(problem: Problem, plan: Plan) -> Iterator[tuple[Standard, StandardResult]]:
+    return zip(problem.standards, plan.standards, strict=True)
+
+
+def _demand(problem: Problem, plan: Plan) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Demand points that are covered and that are not, each place once."""
+    places = [
+        (standard.points.positions, result.covered)
+        for standard, result in _results(problem, plan)
+        if not standard.corridor
+    ]
+    positions, covered = (
+        _join(place for place, _ in places),
+        np.concatenate([np.empty(0, np.bool_), *(c for _, c in places)]),
+    )
+    unique, index = np.unique(positions, axis=0, return_inverse=True)
+    missed = np.zeros(len(unique), np.bool_)
+    missed[index.ravel()[~covered]] = True
+    return unique[~missed], unique[missed]
+
+
+def _roads(problem: Problem, *, asked: bool) -> Iterator[Road]:
+    """Take the corridors' pieces that a standard asks to be served, or those that none does, road by road."""
+    for name, pieces in problem.lines.items():
+        chosen = np.zeros(len(pieces), np.bool_)
+        for standard in problem.standards:
+            if standard.corridor == name:
+                chosen |= _asked_pieces(standard, len(pieces))
+        kept = pieces[chosen == asked]
+        refs = kept["ref"].fillna("").astype(str) if "ref" in kept else pd.Series("", index=kept.index)
+        for ref, lines in kept.geometry.groupby(refs, sort=True):
+            yield Road(str(ref), shapely.get_parts(lines.to_numpy()))
+
+
+def _asked_pieces(standard: Standard, count: int) -> NDArray[np.bool_]:
+    """Say which pieces of a corridor have all steps between demand points, (F,); without a network all."""
+    if standard.access is None:
+        return np.ones(count, np.bool_)
+    network = standard.access.network
+    demand = np.zeros(len(network.nodes), np.bool_)
+    demand[standard.access.entrances.node] = True
+    left_out = ~demand[network.ends].all(axis=1)
+    return np.asarray(np.bincount(network.lines.feature[left_out], minlength=count) == 0)
+
+
+def _areas(problem: Problem, opened: NDArray[np.bool_]) -> dict[float, shapely.Geometry]:
+    """Unite the circles around all stations, for every radius of a required standard, or else of an aim."""
+    straight = [standard for standard in problem.standards if _is_straight(standard)]
+    radii = {standard.radius for standard in straight if standard.required} or {
+        standard.radius for standard in straight
+    }
+    stations = problem.sites.positions[opened]
+    return {radius: shapely.union_all(_circles(stations, radius)) for radius in sorted(radii, reverse=True)}
+
+
+def _circles(centres: NDArray[np.float64], radius: float) -> NDArray[np.object_]:
+    """Geodesic circles as polygons."""
+    azimuth = np.linspace(0.0, 360.0, _CORNERS, endpoint=False)
+    x, y = (np.repeat(column, _CORNERS) for column in centres.T)
+    longitude, latitude, _ = WGS84.fwd(x, y, np.tile(azimuth, len(centres)), np.full(x.size, radius))
+    rings = np.stack((longitude, latitude), axis=1).reshape(len(centres), _CORNERS, 2)
+    return np.asarray(shapely.polygons(rings), np.object_)
+
+
+def _sites(sites: Sites, opened: NDArray[np.bool_]) -> dict[str, NDArray[np.float64]]:
+    kept, barred = sites.status == "existing", sites.status == "forbidden"
+    groups = {
+        "candidate": ~opened & ~kept & ~barred,
+        "closed": ~opened & kept,
+        "forbidden": ~opened & barred,
+        "existing": opened & kept,
+        "selected": opened & ~kept,
+    }
+    return {status: sites.positions[members] for status, members in groups.items()}
+
+
+def district_names(borders: gpd.GeoDataFrame, *, every_letter: bool = False) -> list[str] | None:
+    """Return the districts' names.
+
+    Parameters
+    ----------
+    borders
+        With one of the columns of `style.NAMES`.
+    every_letter
+        False: from the first of these columns whose every letter can be drawn. True: from the first.
+
+    Returns
+    -------
+    list of str or None
+        None where there is no such column.
+    """
+    for column in NAMES:
+        if column in borders and all(isinstance(name, str) for name in borders[column]):
+            names = list(borders[column])
+            if every_letter or all(map(lettering().can_draw, names)):
+                return names
+    return None
+
+
+def _join(parts: Iterator[NDArray[np.float64]] | list[NDArray[np.float64]]) -> NDArray[np.float64]:
+    return np.concatenate([np.empty((0, 2)), *parts])
