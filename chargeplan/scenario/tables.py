@@ -18,14 +18,17 @@ from pydantic import (
 from chargeplan.errors import Fault, InputError
 from chargeplan.units import parse_length
 
+_HALF_WAY_AROUND = 20_037_509.0  # metres
 STATUSES = ("candidate", "existing", "required", "forbidden")
 
 
 def _radius(text: object) -> str:
     try:
-        parse_length(str(text))
+        metres = parse_length(str(text))
     except InputError as error:
         raise ValueError(str(error)) from None
+    if metres > _HALF_WAY_AROUND:
+        raise ValueError(f"{text!r} is more than half way around the Earth")
     return str(text)
 
 

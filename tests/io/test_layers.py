@@ -6,6 +6,8 @@ import hashlib
 
 import geopandas as gpd
 import numpy as np
+import pandas as pd
+import pyogrio
 import pytest
 from shapely import LineString, Point, Polygon
 
@@ -148,6 +150,22 @@ def test_absent_files(tmp_path) -> None:
     assert "there is no such file" in fault(tmp_path / "points.csv")
     (tmp_path / "folder.csv").mkdir()
     assert "is not a file" in fault(tmp_path / "folder.csv")
+
+
+def test_layer_without_geometry(tmp_path) -> None:
+    """A table without geometry is no layer."""
+    path = tmp_path / "table.gpkg"
+    pyogrio.write_dataframe(pd.DataFrame({"a": [1]}), path, driver="GPKG")
+    assert "has no geometry" in fault(path)
+
+
+def test_damaged_parquet(tmp_path) -> None:
+    """A GeoParquet file that is cut off is refused."""
+    pytest.importorskip("pyarrow")
+    path = tmp_path / "points.parquet"
+    POINTS.to_parquet(path)
+    path.write_bytes(path.read_bytes()[:-20])
+    assert "cannot be read" in fault(path)
 
 
 def test_several_layers(tmp_path) -> None:

@@ -97,6 +97,18 @@ def test_named_columns(region) -> None:
     assert problem.sites.room.tolist() == [np.inf, 4]
 
 
+def test_ids_that_are_numbers(region) -> None:
+    """Whole numbers are ids without a decimal point, even where blanks made them floats."""
+    region.write("sites.csv", "id,lon,lat\n12,113,28\n13,113,28.1\n")
+    assert region.read().sites.ids.tolist() == ["12", "13"]
+    region.write("sites.csv", "id,lon,lat\n12,113,28\n,113,28.1\n12,113,28.1\n")
+    assert faults(region.read) == [
+        "sites.csv, layer places, row 2, column id: the id is missing",
+        "sites.csv, layer places, row 1, column id: the id '12' is given more than once",
+        "sites.csv, layer places, row 3, column id: the id '12' is given more than once",
+    ]
+
+
 def test_selections(region) -> None:
     """`where` of a layer selects its rows, that of a standard its points; row numbers stay the file's."""
     region.write("demand.csv", "lon,lat,class,weight\n113,28,urban,1\n113,28.1,urban,2\n113,28.2,rural,-3\n")

@@ -132,6 +132,7 @@ def test_objective(region, objective, message) -> None:
         ({"share": 0.0}, "greater than 0"),
         ({"stations": 0}, "greater than or equal to 1"),
         ({"radius": "0 km"}, "not a positive, finite length"),
+        ({"radius": "21000 km"}, "more than half way around the Earth"),
         ({"radius": "10 min"}, "not a number with a unit"),
         ({"strict": 1}, "valid boolean"),
     ],
