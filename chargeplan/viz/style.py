@@ -75,8 +75,14 @@ class Lettering:
 
     def font(self, size: float, weight: str = "normal") -> FontProperties:
         """Return the font in a size in points."""
-        plain = {"style": "normal", "variant": "normal", "stretch": "normal"}
-        return FontProperties(family=list(self.families), size=size, weight=weight, **plain)
+        return FontProperties(
+            family=list(self.families),
+            size=size,
+            weight=weight,
+            style="normal",
+            variant="normal",
+            stretch="normal",
+        )
 
 
 @cache

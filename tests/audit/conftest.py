@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import importlib.util
+import sys
+from pathlib import Path
+
 import geopandas as gpd
 import numpy as np
 import pytest
@@ -26,6 +30,18 @@ def _layer(positions, **columns):
     return gpd.GeoDataFrame(
         columns, geometry=shapely.points(np.array(positions, float).reshape(-1, 2)), crs=4326
     )
+
+
+@pytest.fixture(scope="session")
+def checker():
+    """The program that checks plans without a line of chargeplan, as a module."""
+    file = Path(__file__).parents[1] / "independent_check.py"
+    spec = importlib.util.spec_from_file_location("independent_check", file)
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # its dataclasses look their module up
+    spec.loader.exec_module(module)
+    yield module
+    del sys.modules[spec.name]
 
 
 @pytest.fixture

@@ -136,7 +136,7 @@ def test_a_bound_is_rounded_up_where_objectives_are_integers(street):
 
 
 def test_a_share_and_its_price_prove_a_bound(street):
-    """Nine tenths of weight 10 need two stations: prices of 1/4 on the weight, and on rows what theirs is worth."""
+    """Nine tenths of weight 10 need two stations: prices of 1/4 on weight, on rows what theirs is worth."""
     problem = street(share=0.9)
     prices = certificate_of([4, 4, 12, 16], bound=2, prices={"near": 4})
     proven = certified_bound(problem, prices)
