@@ -9,9 +9,8 @@ corridors as GeoJSON with one LineString per piece) and the plan's `sites.geojso
 standard afresh and prints its worst cases. Exit code 0: all are kept; 1: one is not.
 
 - Straight lines: pyproj's geodesic from every demand point to the open stations around it.
-- By road: every piece is as long as its geodesics times `length_factor`; a station enters at the nearest end of
-  a piece, over a leg measured likewise; every piece is sampled at both ends and in equal steps of at most 1 km
-  of road between.
+- By road: a piece is as long as its geodesics times `length_factor`; a station enters at the nearest end of a
+  piece, over a leg measured likewise; a piece is sampled at both ends and in equal steps of at most 1 km.
 """
 
 from __future__ import annotations

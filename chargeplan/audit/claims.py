@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 from chargeplan.audit.certificate import certified_bound
+from chargeplan.audit.exact import exact_sum
 from chargeplan.errors import InputError
 
 if TYPE_CHECKING:
@@ -41,8 +43,8 @@ def check_plan(
         claims = plan
     else:
         claims, certificate = plan.record.model_dump(mode="json", by_alias=True), plan.certificate
-    found = [*_stations(claims, report), *_standards(claims, report), *_status(claims, report), *_gap(claims)]
-    return (*found, *_bound(claims, report, certificate or {}))
+    found = [*_stations(claims, report), *_standards(claims, report), *_status(claims, report)]
+    return (*found, *_objective(claims, report), *_gap(claims), *_bound(claims, report, certificate or {}))
 
 
 def _stations(claims: Mapping[str, Any], report: AuditReport) -> Iterator[str]:
@@ -76,12 +78,13 @@ def _standards(claims: Mapping[str, Any], report: AuditReport) -> Iterator[str]:
 
 
 def _figures(claimed: Mapping[str, Any], standard: AuditedStandard) -> Iterator[tuple[str, Any, Any]]:
-    """Figures that differ: name, what the plan says, what the audit finds."""
-    for figure in ("metric", "radius_m", "strict", "required", "demand_points", "met"):
-        if claimed[figure] != getattr(standard, figure):
-            yield figure, claimed[figure], getattr(standard, figure)
+    """List figures that differ: name, what the plan says, what the audit finds."""
+    same = {name: name for name in ("metric", "radius_m", "strict", "required", "demand_points", "met")}
+    for figure, found in (same | {"stations": "backup", "target_share": "target"}).items():
+        if claimed[figure] != getattr(standard, found):
+            yield figure, claimed[figure], getattr(standard, found)
     for figure in ("weight", "weight_covered", "share"):
-        if abs(claimed[figure] - getattr(standard, figure)) > _RELATIVE * abs(getattr(standard, figure)):
+        if not _close(claimed[figure], getattr(standard, figure)):
             yield figure, claimed[figure], getattr(standard, figure)
     says, is_so = claimed["max_distance_m"], standard.max_distance_m
     if says is None or is_so is None:
@@ -90,6 +93,30 @@ def _figures(claimed: Mapping[str, Any], standard: AuditedStandard) -> Iterator[
         agree = abs(says - is_so) <= _METRES + _RELATIVE * is_so
     if not agree:
         yield "max_distance_m", says, is_so
+
+
+def _close(claimed: float, found: float) -> bool:
+    return abs(claimed - found) <= _RELATIVE * max(abs(found), 1e-9)
+
+
+def _objective(claims: Mapping[str, Any], report: AuditReport) -> Iterator[str]:
+    """Check what the new stations cost, what the scenario counts of them, and its limit."""
+    sites, asked = report.problem.sites, report.problem.scenario.objective
+    opened = report.opened.sites[report.opened.sites >= 0]
+    new = opened[sites.status[opened] != "existing"]
+    cost = float(exact_sum(sites.cost[new]))
+    if not _close(claims["cost"], cost):
+        yield f"the plan says cost is {claims['cost']}, the audit finds {cost}"
+    objective = {"cost": cost, "stations": float(new.size)}.get(asked.minimise or "")
+    if objective is None:
+        aims = [standard.weight_covered for standard in report.standards if not standard.required]
+        objective = math.fsum(aims)
+    if claims["objective"] is not None and not _close(claims["objective"], objective):
+        yield f"the plan says objective is {claims['objective']}, the audit finds {objective}"
+    if asked.stations is not None and new.size > asked.stations:
+        yield f"{new.size:,} new stations are more than the {asked.stations:,} asked for"
+    if asked.budget is not None and cost > asked.budget * (1 + _RELATIVE):
+        yield f"a cost of {cost} is more than the budget of {asked.budget}"
 
 
 def _status(claims: Mapping[str, Any], report: AuditReport) -> Iterator[str]:

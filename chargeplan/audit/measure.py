@@ -8,7 +8,7 @@ import numpy as np
 
 from chargeplan.audit.exact import as_written, exact_sum
 from chargeplan.audit.geodesic import Nearest, nearest, ranked, within
-from chargeplan.audit.report import AuditedStandard, AuditReport
+from chargeplan.audit.report import AuditedStandard, AuditReport, CorridorGap
 from chargeplan.audit.road import nearest_by_road
 from chargeplan.audit.spacing import corridor_gaps
 from chargeplan.audit.stations import Stations, open_stations
@@ -80,10 +80,14 @@ def _measure(problem: Problem, standard: Standard, opened: Stations) -> AuditedS
         station=found.station,
         distance_m=found.distance_m,
         backup_distance_m=found.backup_distance_m,
-        gaps=()
-        if standard.corridor is None or standard.access is None
-        else corridor_gaps(problem, standard, opened.positions),
+        gaps=_gaps(problem, standard, opened),
     )
+
+
+def _gaps(problem: Problem, standard: Standard, opened: Stations) -> tuple[CorridorGap, ...]:
+    if standard.corridor is None or standard.access is None:
+        return ()
+    return corridor_gaps(problem, standard, opened.positions)
 
 
 def _share(weight: Fraction, served: Fraction, covered: NDArray[np.bool_]) -> float:
@@ -115,7 +119,7 @@ def _nearest(problem: Problem, standard: Standard, opened: Stations) -> Nearest:
 
 
 def _nearest_in_table(problem: Problem, standard: Standard, opened: Stations) -> Nearest:
-    """Nearest stations by the user's own table, whose columns are the scenario's sites."""
+    """Find nearest stations in the user's own table, which knows the scenario's sites."""
     unknown = opened.ids[opened.sites < 0]
     if len(unknown):
         what = f"{len(unknown):,} stations that are none of the scenario's sites, such as {unknown[0]!r}"

@@ -123,16 +123,10 @@ def _results(problem: Problem, plan: Plan) -> Iterator[tuple[Standard, StandardR
 
 
 def _demand(problem: Problem, plan: Plan) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Demand points that are covered and that are not, each place once."""
-    places = [
-        (standard.points.positions, result.covered)
-        for standard, result in _results(problem, plan)
-        if not standard.corridor
-    ]
-    positions, covered = (
-        _join(place for place, _ in places),
-        np.concatenate([np.empty(0, np.bool_), *(c for _, c in places)]),
-    )
+    """Part demand points into those that are covered and those that are not, each place once."""
+    asked = [(standard, result) for standard, result in _results(problem, plan) if not standard.corridor]
+    positions = _join([standard.points.positions for standard, _ in asked])
+    covered = np.concatenate([np.empty(0, np.bool_), *(result.covered for _, result in asked)])
     unique, index = np.unique(positions, axis=0, return_inverse=True)
     missed = np.zeros(len(unique), np.bool_)
     missed[index.ravel()[~covered]] = True
@@ -166,9 +160,8 @@ def _asked_pieces(standard: Standard, count: int) -> NDArray[np.bool_]:
 def _areas(problem: Problem, opened: NDArray[np.bool_]) -> dict[float, shapely.Geometry]:
     """Unite the circles around all stations, for every radius of a required standard, or else of an aim."""
     straight = [standard for standard in problem.standards if _is_straight(standard)]
-    radii = {standard.radius for standard in straight if standard.required} or {
-        standard.radius for standard in straight
-    }
+    drawn = [standard for standard in straight if standard.required] or straight
+    radii = {standard.radius for standard in drawn}
     stations = problem.sites.positions[opened]
     return {radius: shapely.union_all(_circles(stations, radius)) for radius in sorted(radii, reverse=True)}
 

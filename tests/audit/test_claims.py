@@ -20,13 +20,16 @@ def plan_of(report, **changes):
             "metric": standard.metric, "radius_m": standard.radius_m, "strict": standard.strict,
             "required": standard.required, "demand_points": standard.demand_points, "met": standard.met,
             "weight": standard.weight, "weight_covered": standard.weight_covered, "share": standard.share,
+            "stations": standard.backup,
+            "target_share": standard.target,
             "max_distance_m": round(standard.max_distance_m, 3),
         }
         for standard in report.standards
     }  # fmt: skip
+    cost = {"cost": float(report.stations)}
     proof = {"sense": "min", "objective": 3.0, "bound": 3.0, "gap": 0.0, "bound_kind": "backend"}
     stations = {"status": "optimal", "stations": {"total": report.stations}}
-    return proof | stations | {"standards": standards} | changes
+    return cost | proof | stations | {"standards": standards} | changes
 
 
 @pytest.fixture
@@ -54,6 +57,8 @@ def test_an_honest_plan_is_agreed_with(honest):
         ("weight", 10.0 + 1e-7),
         ("weight_covered", 9.0),
         ("share", 0.999),
+        ("stations", 2),
+        ("target_share", 0.9),
         ("max_distance_m", 499.0),
         ("max_distance_m", None),
     ],
@@ -72,7 +77,8 @@ def test_every_false_figure_is_found(honest, figure, value):
     [
         ({"stations": {"total": 2}}, "2 stations"),
         ({"status": "infeasible"}, "infeasible"),
-        ({"objective": 2.0, "gap": 0.5}, "better than the bound"),
+        ({"cost": 2.0}, "cost is 2.0"),
+        ({"objective": 4.0, "gap": 0.25}, "objective is 4.0"),
         ({"bound": 2.0}, "gap is 0.0"),
         ({"bound": None}, "without an objective and a bound"),
         ({"bound_kind": "dual-certificate"}, "there is none"),
@@ -107,6 +113,25 @@ def test_stations_of_nowhere_are_no_plan(street, layer, place):
     """A plan is made of the scenario's sites; a foreign station in it is named."""
     report = audit(street(), layer([place(0.0), place(1500.0), place(3000.0)], id=["s0", "s1", "x"]))
     assert any("none of the scenario's sites" in found for found in check_plan(plan_of(report), report))
+
+
+def test_no_plan_is_better_than_its_bound(honest):
+    """Three stations cannot be fewer than four proven to be needed."""
+    report, plan = honest
+    (found,) = check_plan(plan | {"bound": 4.0, "gap": 1 / 3}, report)
+    assert "better than the bound" in found
+
+
+@pytest.mark.parametrize(
+    ("limit", "words"), [({"stations": 2}, "more than the 2"), ({"budget": 2.5}, "budget of 2.5")]
+)
+def test_a_limit_is_kept(street, limit, words):
+    """Three new stations at a cost of 1 each exceed a number of 2 and a budget of 2.5."""
+    problem = street(required=False, objective={"maximise": "weight"} | limit)
+    report = audit(problem, OPEN)
+    plan = plan_of(report, sense="max", objective=10.0, bound=10.0)
+    (found,) = check_plan(plan, report)
+    assert words in found
 
 
 def certificate_of(values, *, scale=4, bound, prices=None, limit=0):
@@ -151,12 +176,11 @@ def test_an_upper_bound_when_maximising(street):
 
 
 def test_an_exaggerated_certificate_is_found(honest):
-    """The certificate claims four stations where its prices prove three."""
+    """The certificate claims three stations where its prices prove two."""
     report, plan = honest
-    plan = plan | {"objective": 4.0, "bound": 4.0, "bound_kind": "dual-certificate"}
-    good = certificate_of([16, 16, 0, 16], bound=4)
-    (found,) = check_plan(plan, report, good)
-    assert "proves only 3" in found
+    plan = plan | {"bound_kind": "dual-certificate"}
+    (found,) = check_plan(plan, report, certificate_of([8, 8, 8, 8], bound=3))
+    assert "proves only 2" in found
 
 
 def test_the_plan_and_its_certificate_name_one_bound(honest):
