@@ -62,4 +62,4 @@ def format_length(metres: float) -> str:
     metres
         A length in metres.
     """
-    return f"{metres:,.0f} m" if metres < 1000 else f"{metres / 1000:,.6g} km"
+    return f"{round(metres, 2):,.10g} m" if metres < 1000 else f"{metres / 1000:,.6g} km"

@@ -37,7 +37,7 @@ def build_files(plan: Plan, formats: Sequence[str]) -> Mapping[str, bytes]:
         A format is unknown, or needs a library that is not installed.
     """
     layers = tables(plan)
-    files = {f"{name}.geojson": geojson.encode(layer) for name, layer in layers.items()}
+    files = {f"{name}.geojson": geojson.feature_collection(layer) for name, layer in layers.items()}
     files["certificate.json"] = (json.dumps(plan.certificate, ensure_ascii=False) + "\n").encode()
     files["map.png"] = draw_map(plan)
     for wanted in formats:

@@ -8,6 +8,7 @@ import numpy as np
 from scipy.spatial import cKDTree
 
 from chargeplan import kernels
+from chargeplan.kernels.geodesy import ecef
 from chargeplan.plan.answer import StandardResult
 
 if TYPE_CHECKING:
@@ -104,8 +105,8 @@ def _nearest_geodesic(
     points: NDArray[np.float64], stations: NDArray[np.float64], need: int
 ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
     """Order by the straight chord, which grows with the geodesic; measure on the ellipsoid."""
-    tree = cKDTree(kernels.ecef(stations))
-    _, order = tree.query(kernels.ecef(points), k=range(1, min(need, len(stations)) + 1))
+    tree = cKDTree(ecef(stations))
+    _, order = tree.query(ecef(points), k=range(1, min(need, len(stations)) + 1))
     distance = np.full((len(points), need), np.inf)
     for k in range(order.shape[1]):
         distance[:, k] = kernels.paired_distances(points, stations[order[:, k]])

@@ -12,9 +12,7 @@ from chargeplan.solvers.certificate import DualCertificate, certify
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-    from scipy.sparse import csr_array
 
-    from chargeplan.solvers.matrix import MatrixModel
     from chargeplan.solvers.models.covering import CoveringModel
     from chargeplan.solvers.reduction import Reduction
 
@@ -35,8 +33,8 @@ class Relaxation:
     duals: NDArray[np.float64]
 
 
-def relax(model: MatrixModel, time_limit: float | None = None) -> Relaxation | None:
-    """Solve the LP relaxation of a model whose rows are each limited on one side.
+def relax(model: CoveringModel, time_limit: float | None = None) -> Relaxation | None:
+    """Solve the LP relaxation of a covering model.
 
     Parameters
     ----------
@@ -50,13 +48,18 @@ def relax(model: MatrixModel, time_limit: float | None = None) -> Relaxation | N
     Relaxation or None
         None where the limit ended it, or the relaxation has no solution.
     """
-    sign = np.where(np.isfinite(model.row_upper), 1.0, -1.0)
-    rows: csr_array = model.rows.multiply(sign[:, None]).tocsr()
+    program = model.matrix()
+    upper = program.upper
+    if (model.need == 1).all():
+        # No LP optimum needs a site more than once; without the limit the multipliers never pay a site more than it
+        # costs, and so hold for the sites that reduction dropped as well.
+        upper = np.where(np.arange(upper.size) < model.cost.size, np.inf, upper)
+    sign = np.where(np.isfinite(program.row_upper), 1.0, -1.0)
     answer = linprog(
-        -model.objective if model.maximise else model.objective,
-        A_ub=rows,
-        b_ub=np.where(sign > 0, model.row_upper, -model.row_lower),
-        bounds=np.stack((model.lower, model.upper), axis=1),
+        -program.objective if program.maximise else program.objective,
+        A_ub=program.rows.multiply(sign[:, None]).tocsr(),
+        b_ub=np.where(sign > 0, program.row_upper, -program.row_lower),
+        bounds=np.stack((program.lower, upper), axis=1),
         method="highs-ipm",
         options={} if time_limit is None else {"time_limit": max(time_limit, 0.1)},
     )
@@ -73,7 +76,7 @@ def lp_certificate(reduction: Reduction, relaxation: Relaxation) -> DualCertific
     reduction
         Whose reduced model was relaxed.
     relaxation
-        Of ``reduction.model.matrix()``.
+        Of ``reduction.model``.
 
     Returns
     -------
@@ -104,6 +107,9 @@ def _spread(
     worth = _worth(original, targets)[soft]
     total = np.bincount(merged[soft], weights=worth, minlength=multiplier.size)[merged[soft]]
     rows[soft] = np.divide(multiplier[merged[soft]] * worth, total, out=np.zeros(soft.size), where=total > 0)
+    # A row out of reach never holds: the multiplier that cancels its worth costs least.
+    hopeless = ~original.must & original.unreachable()
+    rows[hopeless] = (_worth(original, targets) / original.need)[hopeless]
     return rows
 
 

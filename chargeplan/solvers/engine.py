@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from chargeplan.solvers.solution import BoundKind, Limits, Status
 
 _FIRST_SEARCH = 1.0  # units of work before the LP bound is asked for
-_SMALL = 2_000_000  # rows x sites of a reduced model up to which a backend is given most of the work
+_SMALL = 100_000  # entries of a reduced coverage up to which a backend is given most of the work
 _UNTIMED_SEARCH = 10.0  # units of work for a search that nothing limits
 
 
@@ -154,7 +154,7 @@ class _Work:
 
     def _search_share(self) -> float:
         """Share of the work for local search: the more a backend can hope to prove, the less."""
-        return 0.1 if self.model.need.size * self.model.cost.size <= _SMALL else 0.7
+        return 0.1 if self.model.coverage.nnz <= _SMALL else 0.7
 
     def _work_left(self) -> float:
         """Units of work that are left; without a limit of work, what the clock leaves or a plain amount."""
@@ -172,7 +172,7 @@ class _Work:
     def _bound(self) -> None:
         """Prove the LP bound by a certificate on the original rows."""
         self.run.enter("bound")
-        relaxation = relax(self.model.matrix(), self.run.remaining)
+        relaxation = relax(self.model, self.run.remaining)
         if relaxation is not None:
             self._offer_certificate(relaxation)
 

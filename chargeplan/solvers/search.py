@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from chargeplan.solvers.models.covering import CoveringModel
     from chargeplan.solvers.solution import Run
 
-_TOUCHES_PER_UNIT = 1.5e8  # entries of the coverage that a search touches in a unit of work
+_TOUCHES_PER_UNIT = 1e7  # entries of the coverage that a search touches in a unit of work
 _CHUNKS = 20
 
 

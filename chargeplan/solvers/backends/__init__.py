@@ -53,9 +53,9 @@ def available() -> tuple[Backend, ...]:
 
 def _known() -> dict[str, Backend]:
     from chargeplan.solvers.backends.ortools_cp_sat import CpSat  # noqa: PLC0415 - backends load when asked for
-    from chargeplan.solvers.backends.ortools_linear import OrtoolsLinear  # noqa: PLC0415
+    from chargeplan.solvers.backends.mathopt_process import MathOptProcess  # noqa: PLC0415
     from chargeplan.solvers.backends.pulp_process import PULP_SOLVERS, PulpProcess  # noqa: PLC0415
 
-    listed: list[Backend] = [CpSat(), OrtoolsLinear("scip"), OrtoolsLinear("highs")]
+    listed: list[Backend] = [CpSat(), MathOptProcess("scip"), MathOptProcess("highs")]
     listed += [PulpProcess(solver) for solver in PULP_SOLVERS]
     return {backend.name: backend for backend in listed}

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from chargeplan.solvers.matrix import MatrixModel
     from chargeplan.solvers.solution import Limits
 
+_WORK_PER_UNIT = 0.25  # CP-SAT's deterministic seconds in a unit of work: what it does in about a second
 _LARGEST = 2.0**50  # of a coefficient or a row's sum; CP-SAT computes in int64
 
 
@@ -97,31 +98,16 @@ def _build(cp_model: Any, model: MatrixModel, scale: int) -> tuple[Any, list[Any
     variables = [built.new_int_var(low, high, "") for low, high in bounds]
     data, lower, upper = _whole_rows(model)
     pointer, columns = model.rows.indptr.tolist(), model.rows.indices.tolist()
-    clause = _clauses(model, data, lower, upper)
     coefficients = data.tolist()
+    # Covering rows go in as sums, not as clauses: CP-SAT leaves clauses out of its LP, and with them the bound.
     for row in range(len(pointer) - 1):
         inside = slice(pointer[row], pointer[row + 1])
         members = [variables[column] for column in columns[inside]]
-        if clause[row]:
-            built.add_bool_or(members)
-            continue
         total = cp_model.LinearExpr.weighted_sum(members, coefficients[inside])
         built.add_linear_constraint(total, _limit(lower[row], cp_model.INT_MIN), _limit(upper[row], cp_model.INT_MAX))
     total = cp_model.LinearExpr.weighted_sum(variables, np.round(model.objective * scale).astype(int).tolist())
     (built.maximize if model.maximise else built.minimize)(total)
     return built, variables
-
-
-def _clauses(
-    model: MatrixModel, data: NDArray[np.int64], lower: NDArray[np.float64], upper: NDArray[np.float64]
-) -> list[bool]:
-    """Rows that say 'at least one of these Booleans'."""
-    boolean = (model.lower >= 0.0) & (model.upper <= 1.0)
-    plain = (data == 1) & boolean[model.rows.indices]
-    plain_rows = np.bincount(
-        np.repeat(np.arange(lower.size), np.diff(model.rows.indptr)), weights=~plain, minlength=lower.size
-    )
-    return ((plain_rows == 0) & (lower == 1.0) & np.isinf(upper)).tolist()  # type: ignore[no-any-return]
 
 
 def _limit(value: float, infinite: int) -> int:
@@ -135,12 +121,14 @@ def _solver(cp_model: Any, limits: Limits) -> Any:
     parameters.random_seed = limits.seed
     parameters.relative_gap_limit = limits.gap
     parameters.linearization_level = 2
+    # Of few workers CP-SAT gives none the whole LP by itself, and covering models have no other bound.
+    parameters.subsolvers.extend(["max_lp", "reduced_costs"])
+    # A fixed schedule of the workers: the same seed gives the same plan.
+    parameters.interleave_search = True
     if limits.time_limit is not None:
         parameters.max_time_in_seconds = limits.time_limit
     if limits.work_limit is not None:
-        # A fixed schedule of the workers: the same seed and work give the same plan.
-        parameters.interleave_search = True
-        parameters.max_deterministic_time = limits.work_limit
+        parameters.max_deterministic_time = _WORK_PER_UNIT * limits.work_limit
     return solver
 
 
