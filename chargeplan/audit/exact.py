@@ -26,9 +26,15 @@ def exact_sum(values: NDArray[np.float64]) -> Fraction:
     values
         (N,) finite numbers.
     """
-    ratios = [value.as_integer_ratio() for value in values.tolist()]
-    common = max((denominator for _, denominator in ratios), default=1)  # all are powers of two
-    return Fraction(sum(numerator * (common // denominator) for numerator, denominator in ratios), common)
+    whole, unit = _whole(values)
+    return Fraction(sum(whole), unit)
+
+
+def _whole(*columns: NDArray[np.float64]) -> tuple[list[int], int]:
+    """Write numbers, column after column, as integers, and how many of their units make 1: a power of two."""
+    ratios = [value.as_integer_ratio() for value in np.concatenate(columns).tolist()]
+    unit = max((denominator for _, denominator in ratios), default=1)
+    return [numerator * (unit // denominator) for numerator, denominator in ratios], unit
 
 
 def as_written(share: float) -> Fraction:
@@ -119,12 +125,12 @@ def proven_bound(rows: Sequence[PricedRows], sites: PricedSites, scale: int) -> 
         A multiplier is negative or beyond 2^62.
     """
     _check_multipliers(rows, sites.price)
-    unit = Fraction(1, 1 << scale)
-    total = -sites.price * unit * sites.limit
+    total = _site_terms(sites, _paid(rows, sites.cost.size), scale)
+    priced = -sites.price * sites.limit
     for part in rows:
-        total += unit * (part.need * sum(part.multiplier[part.must].tolist()) + part.price * part.target)
-        total += _soft_rows(part, unit)
-    return total + _site_terms(sites, _paid(rows, sites.cost.size), unit)
+        total += _soft_rows(part, scale)
+        priced += part.need * sum(part.multiplier[part.must].tolist()) + part.price * part.target
+    return total + priced / (1 << scale)
 
 
 def _check_multipliers(rows: Sequence[PricedRows], limit_price: int) -> None:
@@ -134,17 +140,13 @@ def _check_multipliers(rows: Sequence[PricedRows], limit_price: int) -> None:
         raise InputError("the certificate holds a multiplier that is negative or beyond 2^62")
 
 
-def _soft_rows(part: PricedRows, unit: Fraction) -> Fraction:
+def _soft_rows(part: PricedRows, scale: int) -> Fraction:
     """Add up what rows that need not hold can take away from the bound."""
     soft = np.flatnonzero(~part.must)
-    figures = zip(
-        part.multiplier[soft].tolist(), part.weight[soft].tolist(), part.value[soft].tolist(), strict=True
-    )
-    price = part.price * unit
-    worth = (
-        part.need * u * unit - price * Fraction(weight) - Fraction(value) for u, weight, value in figures
-    )
-    return sum((term for term in worth if term < 0), Fraction(0))
+    whole, unit = _whole(part.weight[soft], part.value[soft])
+    figures = zip(part.multiplier[soft].tolist(), whole[: soft.size], whole[soft.size :], strict=True)
+    terms = (part.need * u * unit - part.price * weight - (value << scale) for u, weight, value in figures)
+    return Fraction(sum(term for term in terms if term < 0), unit << scale)
 
 
 def _paid(rows: Sequence[PricedRows], n_sites: int) -> list[int]:
@@ -157,12 +159,16 @@ def _paid(rows: Sequence[PricedRows], n_sites: int) -> list[int]:
     return [(above << _HALF) + below for above, below in zip(high.tolist(), low.tolist(), strict=True)]
 
 
-def _site_terms(sites: PricedSites, paid: list[int], unit: Fraction) -> Fraction:
+def _site_terms(sites: PricedSites, paid: list[int], scale: int) -> Fraction:
     """Add up the least that each site can add: what it costs less what it is paid, or nothing."""
-    price = sites.price * unit
-    total = Fraction(0)
-    for j in np.flatnonzero(~sites.closed).tolist():
-        reduced = Fraction(float(sites.cost[j])) + price * Fraction(float(sites.usage[j])) - paid[j] * unit
-        if reduced < 0 or sites.opened[j]:
-            total += reduced
-    return total
+    count = sites.cost.size
+    whole, unit = _whole(sites.cost, sites.usage)
+    figures = zip(
+        whole[:count], whole[count:], paid, sites.opened.tolist(), sites.closed.tolist(), strict=True
+    )
+    terms = (
+        ((cost << scale) + sites.price * usage - pay * unit, opened)
+        for cost, usage, pay, opened, closed in figures
+        if not closed
+    )
+    return Fraction(sum(term for term, opened in terms if term < 0 or opened), unit << scale)

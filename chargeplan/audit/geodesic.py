@@ -11,6 +11,7 @@ over c' has length 2 a asin(c' / 2a) <= U(c); and squeezed back onto the ellipso
 that circle joins the two points, so the geodesic is no longer. U grows with c. Therefore
 
 - a station within s <= R of a point has a chord of at most R;
+- a pair with U(c) < R is within R, and only the others with c <= R have to be measured;
 - the k-th nearest station lies within U(c_k), with c_k the k-th smallest chord, and so does its chord.
 
 Every length on the way is widened by 1e-9 of itself and by 1e-6 m, far more than floating-point coordinates
@@ -109,10 +110,16 @@ def pairs_within(
     """
     if len(points) == 0 or len(sites) == 0:
         return np.empty(0, np.int64), np.empty(0, np.int64)
-    places = _chord_space(points)
-    row, column = _pairs(cKDTree(_chord_space(sites)), places, _widened(np.full(len(points), radius)))
-    near = within(metres(points[row], sites[column]), radius, strict=strict)
-    return row[near], column[near]
+    trees = cKDTree(_chord_space(points)), cKDTree(_chord_space(sites))
+    pairs = trees[0].sparse_distance_matrix(
+        trees[1], float(_widened(np.array(radius))), output_type="ndarray"
+    )
+    row, column = pairs["i"].astype(np.int64), pairs["j"].astype(np.int64)
+    near = np.asarray(_widened(_longest_geodesic(_widened(pairs["v"]))) < radius)
+    unsure = np.flatnonzero(~near)
+    near[unsure] = within(metres(points[row[unsure]], sites[column[unsure]]), radius, strict=strict)
+    order = np.lexsort((column[near], row[near]))
+    return row[near][order], column[near][order]
 
 
 def within(distance_m: NDArray[np.float64], radius: float, *, strict: bool) -> NDArray[np.bool_]:
