@@ -1,21 +1,23 @@
 """The heavy lifting, compiled by numba: coverage, distances, road distances, reductions, local search.
 
-Positions are (N, 2) float64, longitude and latitude, degrees, WGS-84; distances and radii are metres. What is handed
-out is read-only. Importing this package is cheap: numba is imported with the first kernel that is used (PEP 562).
+Positions are (N, 2) float64, longitude and latitude, degrees, WGS-84; distances and radii are metres. What
+is handed out is read-only. Importing this package is cheap: numba is imported with the first kernel that is
+used (PEP 562).
 """
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from chargeplan.kernels.cover_search import CoverSearch
-    from chargeplan.kernels.radius_coverage import coverage
     from chargeplan.kernels.distance import distance_matrix, paired_distances
     from chargeplan.kernels.dominance import components, dominated_columns, dominated_rows
     from chargeplan.kernels.maximal_search import MaximalSearch
     from chargeplan.kernels.network import RoadGraph, Snapped, road_coverage, road_distances
     from chargeplan.kernels.patterns import Patterns, cover_patterns, merge_equal_rows
+    from chargeplan.kernels.radius_coverage import coverage
 
 __all__ = [
     "CoverSearch",
@@ -57,8 +59,6 @@ _HOMES = {
 if not TYPE_CHECKING:  # hidden from type checkers, which would otherwise believe in any attribute
 
     def __getattr__(name: str) -> object:
-        from importlib import import_module
-
         if name not in _HOMES:
             raise AttributeError(f"module 'chargeplan.kernels' has no attribute {name!r}")
         value = getattr(import_module(f"chargeplan.kernels.{_HOMES[name]}"), name)

@@ -1,13 +1,14 @@
 """How kernels are compiled, and how their pieces are shared among the cores.
 
-Kernels release the GIL and are run by plain threads rather than by numba's `parallel=True`: that compiles several
-times faster, balances uneven pieces, and may be called from several threads at once (numba's default threading layer
-aborts the process then).
+Kernels release the GIL and are run by plain threads rather than by numba's `parallel=True`: that compiles
+several times faster, balances uneven pieces, and may be called from several threads at once (numba's
+default threading layer aborts the process then).
 """
 
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 from typing import TYPE_CHECKING, TypeVar, cast
 
 import numba
@@ -23,7 +24,8 @@ Result = TypeVar("Result")
 def kernel(function: Function) -> Function:
     """Compile a function on its first call and keep the machine code on disk.
 
-    numba's cache notices an edit in the function's own file only: a kernel and its compiled helpers share one file.
+    numba's cache notices an edit in the function's own file only: a kernel and its compiled helpers share
+    one file.
 
     Parameters
     ----------
@@ -35,7 +37,7 @@ def kernel(function: Function) -> Function:
 
 def cores() -> int:
     """Return how many threads the kernels use: the cores, or the environment's ``NUMBA_NUM_THREADS``."""
-    return int(numba.config.NUMBA_NUM_THREADS)
+    return int(vars(numba.config)["NUMBA_NUM_THREADS"])
 
 
 def in_pieces(task: Callable[[int, int], Result], size: int, smallest: int) -> list[Result]:
@@ -58,6 +60,6 @@ def in_pieces(task: Callable[[int, int], Result], size: int, smallest: int) -> l
             return task(start, stop)
 
     if pieces == 1 or cores() == 1:
-        return [wrapping(start, stop) for start, stop in zip(bounds, bounds[1:], strict=False)]
+        return [wrapping(start, stop) for start, stop in pairwise(bounds)]
     with ThreadPoolExecutor(cores()) as pool:
         return list(pool.map(wrapping, bounds[:-1], bounds[1:]))

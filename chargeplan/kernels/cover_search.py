@@ -41,8 +41,8 @@ _ROW = np.dtype(
     ],
     align=True,
 )
-# The score of a closed column is the weight of the missing rows it covers; of an open one, the weight of the rows that
-# would miss it, negative. Slot t of `opened` holds the t-th open column.
+# The score of a closed column is the weight of the missing rows it covers; of an open one, the weight of
+# the rows that would miss it, negative. Slot t of `opened` holds the t-th open column.
 _COLUMN = np.dtype(
     [
         ("score", np.int64),
@@ -167,10 +167,11 @@ def _close(
 
 @kernel
 def _better(columns: Records, j: int, k: int) -> bool:
-    """Tell whether to open or close j rather than k: by score per cost, then by how long it has stayed as it is."""
+    """Tell whether to open or close j rather than k: by score per cost, then by how long it stayed."""
     one = columns[j]["score"] * columns[j]["per_cost"]
     other = columns[k]["score"] * columns[k]["per_cost"]
-    return one > other or (one == other and columns[j]["changed"] < columns[k]["changed"])
+    longer = columns[j]["changed"] < columns[k]["changed"]
+    return bool(one > other or (one == other and longer))
 
 
 @kernel
@@ -211,7 +212,7 @@ def _complete(
             _open(rows, row_columns, columns, column_rows, search, j)
             now = 0.0
         key[0] = now
-        _heap_down(key, name, int(0), size)
+        _heap_down(key, name, 0, size)
 
 
 @kernel
@@ -244,8 +245,8 @@ def _keep_and_shrink(
 
 @kernel
 def _one_to_close(columns: Records, search: Records) -> int:
-    """Return the best of a sample of open columns to close, but not the one opened last; -1 if there is no other."""
-    chosen = int(-1)  # not a literal, which would be compiled for apart
+    """Return the best of a sample of open columns to close, but not the one opened last; or -1."""
+    chosen = -1  # not a literal, which would be compiled for apart
     for _ in range(_SAMPLE):
         j = columns[_draw(search, search[0]["open"])]["opened"]
         if j != search[0]["latest"] and (chosen < 0 or _better(columns, j, chosen)):
@@ -255,12 +256,12 @@ def _one_to_close(columns: Records, search: Records) -> int:
 
 @kernel
 def _one_to_open(rows: Records, row_columns: Names, columns: Records, search: Records, i: int) -> int:
-    """Return the best column to open for a missing row that leaves the cost below the best; -1 if there is none.
+    """Return the best column to open for a missing row that leaves the cost below the best, or -1.
 
     Where none is ready, it is the one that has been closed for longest.
     """
     room = search[0]["best"] * (1.0 - _IMPROVEMENT) - search[0]["cost"]
-    chosen = int(-1)
+    chosen = -1
     for t in range(rows[i]["first"], rows[i]["last"]):
         j = int(np.int64(row_columns[t]))
         if columns[j]["open"] or columns[j]["cost"] >= room:
@@ -362,10 +363,9 @@ class CoverSearch:
     InputError
         A row that not enough sites cover, or an argument of the wrong kind, size or sign.
 
-    Notes
-    -----
-    Gao, Weise and Li (2015), An efficient local search heuristic with row weighting for the unicost set covering
-    problem; here scores are divided by costs, and a row is uncovered while fewer stations than it needs cover it.
+    Notes ----- Gao, Weise and Li (2015), An efficient local search heuristic with row weighting for the
+    unicost set covering problem; here scores are divided by costs, and a row is uncovered while fewer
+    stations than it needs cover it.
     """
 
     def __init__(
@@ -396,7 +396,7 @@ class CoverSearch:
             _keep_and_shrink(*self._state)
 
     def run(self, steps: int) -> float:
-        """Search on for a number of steps, each of which closes a site and opens others; return the best cost."""
+        """Search on for some steps, each of which closes a site and opens others; return the best cost."""
         if steps < 0:
             raise InputError(f"steps must be 0 or more, not {steps}")
         if self._left.rows.size:

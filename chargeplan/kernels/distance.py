@@ -26,9 +26,9 @@ _SHORTEST = 1e-300  # keeps 0 / 0 away where two points are the same
 def _arc(px: float, py: float, pz: float, qx: float, qy: float, qz: float) -> float:
     """Return the arc over a chord by Euler's radius of curvature at the midpoint, along the chord.
 
-    With Q the ellipsoid's quadratic form, d the chord and m its midpoint, the curvature k of the normal section is
-    d'Qd / d'd * sqrt(m'Qm) / |Qm|, and m'Qm = 1 - d'Qd / 4. The arc is (2 / k) asin(c k / 2), whose series has
-    only squares of c k in it.
+    With Q the ellipsoid's quadratic form, d the chord and m its midpoint, the curvature k of the normal
+    section is d'Qd / d'd * sqrt(m'Qm) / |Qm|, and m'Qm = 1 - d'Qd / 4. The arc is (2 / k) asin(c k / 2),
+    whose series has only squares of c k in it.
     """
     dx, dy, dz = qx - px, qy - py, qz - pz
     mx, my, mz = 0.5 * (qx + px), 0.5 * (qy + py), 0.5 * (qz + pz)
@@ -116,8 +116,8 @@ def distance_matrix(
     origins, destinations
         (N, 2) and (M, 2), longitude and latitude in degrees, WGS-84; with ``metric="euclidean"`` metres.
     metric
-        ``"geodesic"``: along the ellipsoid, within 1e-6 m of pyproj's Geod up to 50 km, 1 mm up to 400 km and 3 cm up
-        to 1,000 km, and Geod's own answer beyond. ``"euclidean"``: in the plane.
+        ``"geodesic"``: along the ellipsoid, within 1e-6 m of pyproj's Geod up to 50 km, 1 mm up to 400 km
+        and 3 cm up to 1,000 km, and Geod's own answer beyond. ``"euclidean"``: in the plane.
     dtype
         float64 or float32; distances are computed in float64 either way.
 

@@ -1,7 +1,7 @@
 """Rows and columns of a covering model that say nothing new, and the parts it falls into.
 
-Exact, and without forming the product of the relation with its transpose: whoever contains a set contains its rarest
-member, so only the sets of that member are compared, by a signature of 64 bits first.
+Exact, and without forming the product of the relation with its transpose: whoever contains a set contains
+its rarest member, so only the sets of that member are compared, by a signature of 64 bits first.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _PIECE = 500  # sets in the smallest piece of work
 
 
 class _Sets(NamedTuple):
-    """Sets of members: the members of set i, ascending, and of every member the sets that hold it, ascending."""
+    """The members of every set and the sets that hold every member, both ascending."""
 
     indptr: NDArray[np.int64]
     members: NDArray[np.int32]
@@ -75,14 +75,13 @@ def _contains(sets: _Sets, large: int, small: int) -> bool:
 
 @kernel
 def _rarest(sets: _Sets, i: int) -> int:
-    rarest = sets.members[sets.indptr[i]]
-    for t in range(sets.indptr[i] + 1, sets.indptr[i + 1]):
-        member = sets.members[t]
-        if (
-            sets.holder_indptr[member + 1] - sets.holder_indptr[member]
-            < sets.holder_indptr[rarest + 1] - sets.holder_indptr[rarest]
-        ):
-            rarest = member
+    """Return the member of a set that the fewest sets hold."""
+    rarest, fewest = -1, sets.holders.size + 1
+    for t in range(sets.indptr[i], sets.indptr[i + 1]):
+        member = int(sets.members[t])
+        holders = sets.holder_indptr[member + 1] - sets.holder_indptr[member]
+        if holders < fewest:
+            rarest, fewest = member, holders
     return rarest
 
 
@@ -189,7 +188,8 @@ def _marked(
 def dominated_rows(coverage: csr_array, need: ArrayLike | None = None) -> NDArray[np.bool_]:
     """Find the rows of a full set covering model that other rows imply.
 
-    Row k is implied by row i when every site of i is one of k and ``need[i] >= need[k]``; so is a row without a need.
+    Row k is implied by row i when every site of i is one of k and ``need[i] >= need[k]``; so is a row
+    without a need.
 
     Parameters
     ----------
@@ -201,8 +201,8 @@ def dominated_rows(coverage: csr_array, need: ArrayLike | None = None) -> NDArra
     Returns
     -------
     ndarray
-        (N,) bool, true where a row that is kept implies this one; of equal rows the first is kept. A row without any
-        site is kept (unless it needs nothing) and implies no other. Read-only.
+        (N,) bool, true where a row that is kept implies this one; of equal rows the first is kept. A row
+        without any site is kept (unless it needs nothing) and implies no other. Read-only.
 
     Raises
     ------
@@ -218,8 +218,8 @@ def dominated_rows(coverage: csr_array, need: ArrayLike | None = None) -> NDArra
 def dominated_columns(coverage: csr_array, cost: ArrayLike | None = None) -> NDArray[np.bool_]:
     """Find the sites that another site replaces at no greater cost.
 
-    Site j is dominated by site k when every row of j is one of k and ``cost[k] <= cost[j]``. Exact where no row needs
-    more than one station and nothing but these rows and costs tells the sites apart.
+    Site j is dominated by site k when every row of j is one of k and ``cost[k] <= cost[j]``. Exact where no
+    row needs more than one station and nothing but these rows and costs tells the sites apart.
 
     Parameters
     ----------
@@ -231,8 +231,8 @@ def dominated_columns(coverage: csr_array, cost: ArrayLike | None = None) -> NDA
     Returns
     -------
     ndarray
-        (M,) bool, true where a site that is kept replaces this one; of equal sites the first is kept. A site without
-        any row is dominated. Read-only.
+        (M,) bool, true where a site that is kept replaces this one; of equal sites the first is kept. A
+        site without any row is dominated. Read-only.
 
     Raises
     ------
@@ -256,8 +256,8 @@ def components(coverage: csr_array) -> tuple[int, NDArray[np.int64], NDArray[np.
     Returns
     -------
     count, row_label, column_label
-        The number of parts, and the part of each row (N,) and of each column (M,), numbered by their first rows. A
-        row without columns is a part of its own, and so is a column without rows. Read-only.
+        The number of parts, and the part of each row (N,) and of each column (M,), numbered by their first
+        rows. A row without columns is a part of its own, and so is a column without rows. Read-only.
 
     Raises
     ------

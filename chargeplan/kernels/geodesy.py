@@ -1,7 +1,7 @@
 """Positions on the WGS-84 ellipsoid, and what a straight chord says about the geodesic between its ends.
 
-Points are put into earth-centred, earth-fixed (ECEF) coordinates once; after that a radius test is one comparison of
-squared chords. A chord between two limits, a hair apart, is left to pyproj's Geod.
+Points are put into earth-centred, earth-fixed (ECEF) coordinates once; after that a radius test is one
+comparison of squared chords. A chord between two limits, a hair apart, is left to pyproj's Geod.
 """
 
 from __future__ import annotations
@@ -55,10 +55,10 @@ def _sine_cosine(degrees: float) -> tuple[float, float]:
     )
     cosine = 1.0 - (0.5 * z - z * cosine)
     turn = quarter - 4.0 * math.floor(quarter * 0.25)
-    odd = turn == 1.0 or turn == 3.0
+    odd = turn - 2.0 * math.floor(turn * 0.5) == 1.0
     first = cosine if odd else sine
     second = sine if odd else cosine
-    return (-first if turn >= 2.0 else first), (-second if turn == 1.0 or turn == 2.0 else second)
+    return (-first if turn >= 2.0 else first), (-second if 1.0 <= turn <= 2.0 else second)
 
 
 @kernel
@@ -93,10 +93,10 @@ def ecef(positions: NDArray[np.float64]) -> NDArray[np.float64]:
 def geodesic_chord_limits(radius: float) -> tuple[float, float]:
     """Bound the squared chords of pairs within a geodesic radius.
 
-    Up to 1,000 km the arc of the mean radius over the chord errs by less than s^3 / 24 * 0.0125 / r^2; twice that, and
-    a micrometre for rounding, is left to Geod. Beyond, the bounds hold for every pair on the ellipsoid: mapped to the
-    sphere of the same reduced latitudes no length shrinks by more than b / a, so
-    2 b asin(c / 2a) <= s <= 2 a asin(c / 2b).
+    Up to 1,000 km the arc of the mean radius over the chord errs by less than s^3 / 24 * 0.0125 / r^2;
+    twice that, and a micrometre for rounding, is left to Geod. Beyond, the bounds hold for every pair on
+    the ellipsoid: mapped to the sphere of the same reduced latitudes no length shrinks by more than b / a,
+    so 2 b asin(c / 2a) <= s <= 2 a asin(c / 2b).
 
     Parameters
     ----------
@@ -106,8 +106,9 @@ def geodesic_chord_limits(radius: float) -> tuple[float, float]:
     Returns
     -------
     inner, outer
-        Squared metres. A pair whose squared chord is at most `inner` lies closer than the radius; one beyond `outer`
-        lies farther; those between must be measured. `inner` is negative where no chord is short enough.
+        Squared metres. A pair whose squared chord is at most `inner` lies closer than the radius; one
+        beyond `outer` lies farther; those between must be measured. `inner` is negative where no chord is
+        short enough.
     """
     if radius <= LONG:
         slack = radius**3 / 12 * _CURVATURE_SPREAD / MEAN_RADIUS**2 + _ROUNDING

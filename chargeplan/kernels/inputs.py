@@ -101,7 +101,7 @@ def checked_mask(mask: ArrayLike | None, size: int, name: str) -> NDArray[np.boo
 
 
 def sorted_rows(coverage: csr_array) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
-    """Return the row pointers (int64) and the column indices (int32), sorted within each row, without repeats.
+    """Return the row pointers (int64) and the column indices (int32), ascending within each row.
 
     A coverage is a relation: whatever it stores is 'within', but for explicit zeros, which are dropped.
 
@@ -118,7 +118,7 @@ def sorted_rows(coverage: csr_array) -> tuple[NDArray[np.int64], NDArray[np.int3
         coverage.eliminate_zeros()
     indptr = np.ascontiguousarray(coverage.indptr, dtype=np.int64)
     indices = np.ascontiguousarray(coverage.indices, dtype=np.int32)
-    if indices.size and not (0 <= indices.min() and indices.max() < coverage.shape[1]):
+    if indices.size and not (indices.min() >= 0 and indices.max() < coverage.shape[1]):
         raise InputError(f"coverage has a column index outside its {coverage.shape[1]} columns")
     return indptr, indices
 

@@ -30,8 +30,8 @@ _TENURE = 12  # a site stays as it was changed for up to so many steps
 _ROUNDING = 1e-9  # the limit may be passed by this part, which is less than any cost and more than rounding
 _MOST = 2.0**60  # what all weights together are scaled up to, in whole numbers, so that no step rounds
 
-# A row counts when as many sites cover it as it needs. On the way there it gives credit: unit * covered^2, which is its
-# weight in the end, so that to finish a row is better than to begin two.
+# A row counts when as many sites cover it as it needs. On the way there it gives credit: unit * covered^2,
+# which is its weight in the end, so that to finish a row is better than to begin two.
 _ROW = np.dtype(
     [
         ("unit", np.int64),
@@ -43,8 +43,8 @@ _ROW = np.dtype(
     ],
     align=True,
 )
-# The score of a closed column is the credit it would add; of an open one, what would go with it, negative. Slot t of
-# `opened` holds the t-th open column.
+# The score of a closed column is the credit it would add; of an open one, what would go with it, negative.
+# Slot t of `opened` holds the t-th open column.
 _COLUMN = np.dtype(
     [
         ("score", np.int64),
@@ -278,9 +278,11 @@ class MaximalSearch:
     coverage
         (N, M) sparse relation.
     weight
-        (N,) 0 or more. Rows that must be covered if at all possible get a weight above that of all others together.
+        (N,) 0 or more. Rows that must be covered if at all possible get a weight above that of all others
+        together.
     usage
-        (M,) what each site takes of the limit: 1 for a number of sites, costs for a budget; 1 for all when None.
+        (M,) what each site takes of the limit: 1 for a number of sites, costs for a budget; 1 for all when
+        None.
     limit
         What may be used in all; fixed sites use it too.
     need
@@ -297,13 +299,12 @@ class MaximalSearch:
     InputError
         Fixed sites that use more than the limit, or an argument of the wrong kind, size or sign.
 
-    Notes
-    -----
-    Greedy adding as in Church and ReVelle (1974), The maximal covering location problem; then swaps that close the
-    best of a random sample, with a tabu list (Glover 1989). A row that fewer sites cover than it needs is no gain.
+    Notes ----- Greedy adding as in Church and ReVelle (1974), The maximal covering location problem; then
+    swaps that close the best of a random sample, with a tabu list (Glover 1989). A row that fewer sites
+    cover than it needs is no gain.
     """
 
-    def __init__(  # noqa: PLR0913, PLR0917 - a model, and how to search it
+    def __init__(
         self,
         coverage: csr_array,
         weight: ArrayLike,

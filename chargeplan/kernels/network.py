@@ -6,7 +6,7 @@ The relation comes out directly, row by row; there is never an array of all sour
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -18,7 +18,11 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from scipy.sparse import csr_array
 
+    Records = NDArray[Any]
+    Names = NDArray[np.int32]
+
 _PIECE = 32  # sources in the smallest piece of work
+_MOST_BUCKETS = 2**16
 _SLACK = 1e-6  # metres; a search goes this much too far, so that rounding loses no pair before it is compared
 
 
@@ -98,21 +102,21 @@ class Snapped:
         object.__setattr__(self, "leg", leg)
 
 
-class _Arcs(NamedTuple):
-    """What kernels see of a road graph."""
+class _Graph(NamedTuple):
+    """What kernels see of a road graph; `width` is that of a bucket of the search."""
 
     indptr: NDArray[np.int64]
-    indices: NDArray[np.int32]
-    lengths: NDArray[np.float64]
+    arcs: Records
+    width: float
 
 
 class _Points(NamedTuple):
     """Snapped points, also by node: those at node v are ``start[v]:start[v + 1]`` of `name`, ascending."""
 
-    node: NDArray[np.int64]
-    leg: NDArray[np.float64]
     start: NDArray[np.int64]
     name: NDArray[np.int64]
+    node: NDArray[np.int64]
+    leg: NDArray[np.float64]
 
 
 class _Limit(NamedTuple):
@@ -124,73 +128,75 @@ class _Limit(NamedTuple):
     keep: bool
 
 
-class _Work(NamedTuple):
-    """What a search remembers: the distance of every node (infinite unless touched) and the nodes it touched."""
-
-    distance: NDArray[np.float64]
-    touched: NDArray[np.int32]
-
-
-@kernel
-def _push(
-    keys: NDArray[np.float64], nodes: NDArray[np.int32], size: int, key: float, node: int
-) -> tuple[NDArray[np.float64], NDArray[np.int32]]:
-    """Put a node into a binary heap of `size` nodes, which grows when it is full."""
-    if size == keys.size:
-        more_keys, more_nodes = np.empty(2 * size, np.float64), np.empty(2 * size, np.int32)
-        for t in range(size):
-            more_keys[t], more_nodes[t] = keys[t], nodes[t]
-        keys, nodes = more_keys, more_nodes
-    place = size
-    while place > 0:
-        parent = (place - 1) >> 1
-        if keys[parent] <= key:
-            break
-        keys[place], nodes[place] = keys[parent], nodes[parent]
-        place = parent
-    keys[place], nodes[place] = key, node
-    return keys, nodes
+# An arc out of a node. A node: its distance (infinite unless touched) and its neighbours in the list of its
+# bucket, -1 at the ends of the list.
+_ARC = np.dtype([("length", np.float64), ("to", np.int64)])
+_NODE = np.dtype([("distance", np.float64), ("next", np.int32), ("before", np.int32)])
+_SETTLED = -2  # in `before`, of a node in no list
 
 
 @kernel
-def _drop_first(keys: NDArray[np.float64], nodes: NDArray[np.int32], size: int) -> None:
-    """Take the first node out of a binary heap of `size` nodes."""
-    last = size - 1
-    key, node = keys[last], nodes[last]
-    place, child = 0, 1
-    while child < last:
-        if child + 1 < last and keys[child + 1] < keys[child]:
-            child += 1
-        if keys[child] >= key:
-            break
-        keys[place], nodes[place] = keys[child], nodes[child]
-        place, child = child, 2 * child + 1
-    keys[place], nodes[place] = key, node
+def _take_out(nodes: Records, heads: Names, bucket: int, node: int) -> None:
+    """Take a node out of the list of its bucket."""
+    before, following = nodes[node]["before"], nodes[node]["next"]
+    if before >= 0:
+        nodes[before]["next"] = following
+    else:
+        heads[bucket] = following
+    if following >= 0:
+        nodes[following]["before"] = before
+    nodes[node]["before"] = _SETTLED
 
 
 @kernel
-def _search(graph: _Arcs, source: int, limit: float, work: _Work) -> int:
-    """Find all nodes within `limit` of the source (Dijkstra 1959); return how many were touched."""
-    keys, nodes = np.empty(64, np.float64), np.empty(64, np.int32)
-    keys[0], nodes[0], waiting = 0.0, source, 1
-    work.distance[source], work.touched[0], touched = 0.0, source, 1
-    while waiting > 0:
-        key, node = keys[0], nodes[0]
-        _drop_first(keys, nodes, waiting)
-        waiting -= 1
-        if key > work.distance[node]:
-            continue  # reached on a shorter way since it was put in
-        for arc in range(graph.indptr[node], graph.indptr[node + 1]):
-            neighbour = graph.indices[arc]
-            distance = key + graph.lengths[arc]
-            if distance <= limit and distance < work.distance[neighbour]:
-                if work.distance[neighbour] == np.inf:
-                    work.touched[touched] = neighbour
-                    touched += 1
-                work.distance[neighbour] = distance
-                keys, nodes = _push(keys, nodes, waiting, distance, neighbour)
-                waiting += 1
-    return touched
+def _put_in(nodes: Records, heads: Names, bucket: int, node: int) -> None:
+    """Put a node in front of the list of a bucket."""
+    following = heads[bucket]
+    nodes[node]["next"], nodes[node]["before"] = following, -1
+    if following >= 0:
+        nodes[following]["before"] = node
+    heads[bucket] = node
+
+
+@kernel
+def _search(
+    indptr: NDArray[np.int64],
+    arcs: Records,
+    source: int,
+    limit: float,
+    per_width: float,
+    nodes: Records,
+    touched: Names,
+    heads: Names,
+) -> int:
+    """Find all nodes within `limit` of the source; return how many were touched.
+
+    Dijkstra's method with buckets for a queue (Dial 1969): bucket b holds the nodes whose distance is b to
+    b + 1 widths. A node may be taken up again while its bucket is worked on, so distances end as exact as
+    with a heap.
+    """
+    nodes[source]["distance"] = 0.0
+    touched[0] = source
+    count = 1
+    _put_in(nodes, heads, int(0.0 * per_width), source)
+    for bucket in range(int(limit * per_width) + 1):
+        while heads[bucket] >= 0:
+            node = int(np.int64(heads[bucket]))
+            _take_out(nodes, heads, bucket, node)
+            for a in range(indptr[node], indptr[node + 1]):
+                distance = nodes[node]["distance"] + arcs[a]["length"]
+                neighbour = arcs[a]["to"]
+                known = nodes[neighbour]["distance"]
+                if distance > limit or distance >= known:
+                    continue
+                if known == np.inf:
+                    touched[count] = neighbour
+                    count += 1
+                elif nodes[neighbour]["before"] != _SETTLED:
+                    _take_out(nodes, heads, int(known * per_width), neighbour)
+                nodes[neighbour]["distance"] = distance
+                _put_in(nodes, heads, int(distance * per_width), neighbour)
+    return count
 
 
 @kernel
@@ -211,29 +217,19 @@ def _sort_names(names: NDArray[np.int32]) -> None:
 
 
 @kernel
-def _sites_at(sites: _Points, work: _Work, touched: int) -> NDArray[np.int32]:
+def _sites_at(touched: Names, start: NDArray[np.int64], name: NDArray[np.int64]) -> Names:
     """Return the sites at touched nodes in ascending order."""
     total = 0
-    for t in range(touched):
-        node = work.touched[t]
-        total += sites.start[node + 1] - sites.start[node]
+    for node in touched:
+        total += start[node + 1] - start[node]
     found = np.empty(total, np.int32)
     size = 0
-    for t in range(touched):
-        node = work.touched[t]
-        for place in range(sites.start[node], sites.start[node + 1]):
-            found[size] = sites.name[place]
+    for node in touched:
+        for place in range(start[node], start[node + 1]):
+            found[size] = name[place]
             size += 1
     _sort_names(found)
     return found
-
-
-@kernel
-def _least_leg(points: _Points, node: int) -> float:
-    least = np.inf
-    for place in range(points.start[node], points.start[node + 1]):
-        least = min(least, points.leg[points.name[place]])
-    return least
 
 
 @kernel
@@ -254,64 +250,73 @@ def _grown_metres(metres: NDArray[np.float64], size: int, room: int) -> NDArray[
 
 @kernel
 def _reach_sites(
-    graph: _Arcs,
+    graph: _Graph,
     demand: _Points,
     sites: _Points,
     sources: NDArray[np.int64],
     limit: _Limit,
     counts: NDArray[np.int64],
-) -> tuple[NDArray[np.int32], NDArray[np.float64]]:
+) -> tuple[Names, NDArray[np.float64]]:
     """Find the sites in reach of all demand points at the source nodes.
 
-    Returns the sites (and, when kept, the distances) of the points in the order of the sources; `counts` gets how
-    many each point has.
+    Returns the sites (and, when kept, the distances) of the points in the order of the sources; `counts`
+    gets how many each point has.
     """
-    nodes = graph.indptr.size - 1
-    work = _Work(np.full(nodes, np.inf), np.empty(nodes, np.int32))
+    indptr, arcs, width = graph
+    start, name, _, leg = demand
+    site_start, site_name, site_node, site_leg = sites
+    nodes, touched = np.empty(indptr.size - 1, _NODE), np.empty(indptr.size - 1, np.int32)
+    for v in range(nodes.size):
+        nodes[v]["distance"] = np.inf
+    heads = np.full(int((limit.radius + _SLACK) / width) + 2, -1, np.int32)
     names, metres = np.empty(0, np.int32), np.empty(0, np.float64)
     size = 0
     for source in sources:
-        far = limit.radius - _least_leg(demand, source) - limit.least_leg + _SLACK
+        least = np.inf
+        for place in range(start[source], start[source + 1]):
+            least = min(least, leg[name[place]])
+        far = limit.radius - least - limit.least_leg + _SLACK
         if not far >= 0.0:
             continue
-        touched = _search(graph, source, far, work)
-        found = _sites_at(sites, work, touched)
-        most = size + found.size * (demand.start[source + 1] - demand.start[source])
+        count = _search(indptr, arcs, source, far, 1.0 / width, nodes, touched, heads)
+        found = _sites_at(touched[:count], site_start, site_name)
+        most = size + found.size * (start[source + 1] - start[source])
         if most > names.size:
             names = _grown_names(names, size, 2 * most)
             if limit.keep:
                 metres = _grown_metres(metres, size, 2 * most)
-        for place in range(demand.start[source], demand.start[source + 1]):
-            point = demand.name[place]
+        for place in range(start[source], start[source + 1]):
             before = size
-            for name in found:
-                distance = demand.leg[point] + work.distance[sites.node[name]] + sites.leg[name]
-                if distance < limit.radius or (distance == limit.radius and not limit.strict):
-                    names[size] = name
+            for site in found:
+                way = leg[name[place]] + nodes[site_node[site]]["distance"] + site_leg[site]
+                if way < limit.radius or (way == limit.radius and not limit.strict):
+                    names[size] = site
                     if limit.keep:
-                        metres[size] = distance
+                        metres[size] = way
                     size += 1
-            counts[point] = size - before
-        for t in range(touched):
-            work.distance[work.touched[t]] = np.inf
-    return names[:size].copy(), metres[: size if limit.keep else 0].copy()
+            counts[name[place]] = size - before
+        for t in range(count):
+            nodes[touched[t]]["distance"] = np.inf
+    kept = size * int(limit.keep)
+    return _grown_names(names, size, size), _grown_metres(metres, kept, kept)
 
 
 @kernel
 def _place(
-    demand: _Points,
+    start: NDArray[np.int64],
+    name: NDArray[np.int64],
     sources: NDArray[np.int64],
     indptr: NDArray[np.int64],
-    names: NDArray[np.int32],
-    indices: NDArray[np.int32],
+    found: NDArray[Any],
+    out: NDArray[Any],
 ) -> None:
     """Copy what was found for the sources into the rows of their demand points."""
     size = 0
     for source in sources:
-        for place in range(demand.start[source], demand.start[source + 1]):
-            point = demand.name[place]
+        for place in range(start[source], start[source + 1]):
+            point = name[place]
             for t in range(indptr[point], indptr[point + 1]):
-                indices[t] = names[size]
+                out[t] = found[size]
                 size += 1
 
 
@@ -320,14 +325,21 @@ def _by_node(points: Snapped, nodes: int, name: str) -> _Points:
         raise InputError(f"{name} enter at node {points.node.max()}, but the graph has {nodes} nodes")
     start = np.zeros(nodes + 1, np.int64)
     np.cumsum(np.bincount(points.node, minlength=nodes), out=start[1:])
-    return _Points(points.node, points.leg, start, np.argsort(points.node, kind="stable"))
+    return _Points(start, np.argsort(points.node, kind="stable"), points.node, points.leg)
+
+
+def _roads(graph: RoadGraph, radius: float) -> _Graph:
+    arcs = np.empty(graph.indices.size, _ARC)
+    arcs["length"], arcs["to"] = graph.lengths, graph.indices
+    usual = float(graph.lengths.mean()) if graph.lengths.size else 0.0
+    return _Graph(graph.indptr, arcs, max(usual / 2, radius / _MOST_BUCKETS, _SLACK))
 
 
 def _relation(
     graph: RoadGraph, demand: Snapped, sites: Snapped, radius: float, *, strict: bool, keep: bool
 ) -> tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.float64]]:
     """Return row pointers, sites and, when they are to be kept, distances of all pairs within the radius."""
-    arcs = _Arcs(graph.indptr, graph.indices, graph.lengths)
+    roads = _roads(graph, radius)
     origins = _by_node(demand, graph.nodes, "demand points")
     goals = _by_node(sites, graph.nodes, "sites")
     limit = _Limit(radius, strict, float(sites.leg.min(initial=np.inf)), keep)
@@ -336,20 +348,20 @@ def _relation(
 
     def reach(start: int, stop: int) -> tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.float64]]:
         piece = sources[start:stop]
-        return piece, *_reach_sites(arcs, origins, goals, piece, limit, indptr[1:])
+        return piece, *_reach_sites(roads, origins, goals, piece, limit, indptr[1:])
 
     found = in_pieces(reach, sources.size, _PIECE)
     np.cumsum(indptr, out=indptr)
     indices, metres = np.empty(indptr[-1], np.int32), np.empty(indptr[-1] if keep else 0)
     for piece, names, distances in found:
-        _place(origins, piece, indptr, names, indices)
+        _place(origins.start, origins.name, piece, indptr, names, indices)
         if keep:
-            _place(origins, piece, indptr, distances, metres)
+            _place(origins.start, origins.name, piece, indptr, distances, metres)
     return indptr, indices, metres
 
 
 def _sparse(
-    indptr: NDArray[np.int64], indices: NDArray[np.int32], data: NDArray[np.generic], sites: int
+    indptr: NDArray[np.int64], indices: NDArray[np.int32], data: NDArray[Any], sites: int
 ) -> csr_array:
     from scipy.sparse import csr_array  # noqa: PLC0415 - kernels import no more than numpy and numba
 

@@ -12,8 +12,8 @@ import numpy as np
 
 from chargeplan.errors import InputError
 from chargeplan.kernels.compiled import in_pieces, kernel
-from chargeplan.kernels.inputs import checked_positions, checked_vector, frozen, read_only, sorted_rows
-from chargeplan.kernels.radius_coverage import coverage
+from chargeplan.kernels.inputs import checked_vector, frozen, read_only, sorted_rows
+from chargeplan.kernels.radius_coverage import coverage as radius_coverage
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from chargeplan.kernels.inputs import Metric
 
+_PILE = 1_000_000  # patterns that are kept unmerged, beyond twice as many as were left the last time
 _ODD = np.uint64(0x9E3779B97F4A7C15)
 _MIX = np.uint64(0xBF58476D1CE4E5B9)
 
@@ -48,12 +49,13 @@ def _hash_rows(
 def _same_row(
     indptr: NDArray[np.int64], indices: NDArray[np.int32], keys: NDArray[np.int64], i: int, k: int
 ) -> bool:
-    if keys[i] != keys[k] or indptr[i + 1] - indptr[i] != indptr[k + 1] - indptr[k]:
+    size = indptr[i + 1] - indptr[i]
+    if keys[i] != keys[k] or size != indptr[k + 1] - indptr[k]:
         return False
-    for t in range(indptr[i + 1] - indptr[i]):
-        if indices[indptr[i] + t] != indices[indptr[k] + t]:
-            return False
-    return True
+    same = 0
+    while same < size and indices[indptr[i] + same] == indices[indptr[k] + same]:
+        same += 1
+    return bool(same == size)
 
 
 @kernel
@@ -64,7 +66,7 @@ def _group_rows(
     hashes: NDArray[np.uint64],
     group: NDArray[np.int64],
 ) -> NDArray[np.int64]:
-    """Give every row the number of its group, in order of first appearance; return the first row of each group."""
+    """Write the group of every row, by first appearance, into `group`; return the first row of each."""
     rows = group.size
     bits = 4
     while (1 << bits) < 2 * rows:
@@ -123,3 +125,79 @@ def merge_equal_rows(
     representative = _group_rows(indptr, indices, keys, hashes, group)
     read_only(representative, group)
     return representative, group
+
+
+@dataclass(frozen=True, eq=False)
+class Patterns:
+    """Demand points merged by the set of sites that cover them.
+
+    Parameters
+    ----------
+    coverage
+        (G, M) bool, one row per distinct set of sites, the empty one too, in order of first appearance.
+    weight
+        (G,) the weight of the points of each pattern.
+    points
+        (G,) how many points each pattern has.
+    """
+
+    coverage: csr_array
+    weight: NDArray[np.float64]
+    points: NDArray[np.int64]
+
+
+def _merged(pieces: list[Patterns]) -> Patterns:
+    from scipy.sparse import csr_array, vstack  # noqa: PLC0415 - kernels import no more than numpy and numba
+
+    stacked = csr_array(vstack([piece.coverage for piece in pieces], format="csr"))
+    representative, group = merge_equal_rows(stacked)
+    weight = np.zeros(representative.size)
+    points = np.zeros(representative.size, np.int64)
+    np.add.at(weight, group, np.concatenate([piece.weight for piece in pieces]))
+    np.add.at(points, group, np.concatenate([piece.points for piece in pieces]))
+    read_only(weight, points)
+    return Patterns(frozen(stacked[representative]), weight, points)
+
+
+def cover_patterns(
+    chunks: Iterable[tuple[ArrayLike, ArrayLike | None]],
+    sites: ArrayLike,
+    radius: float,
+    *,
+    metric: Metric = "geodesic",
+    strict: bool = False,
+) -> Patterns:
+    """Merge demand points by their cover sets as they stream by.
+
+    Memory depends on the number of patterns and the size of a chunk, not on how many points there are.
+
+    Parameters
+    ----------
+    chunks
+        Pairs of positions (n, 2) and weights (n,), or None for 1 each; such as the batches of a Parquet file.
+    sites, radius, metric, strict
+        As for `coverage`.
+
+    Returns
+    -------
+    Patterns
+        The distinct cover sets, read-only, the same for however the points are cut into chunks.
+
+    Raises
+    ------
+    InputError
+        Positions or weights of another shape, not finite or out of range; a radius that is negative or not
+        finite.
+    """
+    nothing = radius_coverage(np.empty((0, 2)), sites, radius, metric=metric)
+    pile = [Patterns(nothing, np.empty(0), np.empty(0, np.int64))]
+    room = _PILE
+    for positions, weight in chunks:
+        within = radius_coverage(positions, sites, radius, metric=metric, strict=strict)
+        points = np.ones(within.shape[0], np.int64)
+        weights = checked_vector(weight, points.size, "weight")
+        pile.append(_merged([Patterns(within, weights, points)]))
+        if sum(piece.points.size for piece in pile) > room:
+            pile = [_merged(pile)]
+            room = 2 * pile[0].points.size + _PILE
+    return _merged(pile)

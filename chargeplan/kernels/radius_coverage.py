@@ -1,13 +1,14 @@
 """Which sites lie within the radius of which demand points, as a sparse relation.
 
-Sites are sorted into cubic cells of earth-centred space, a little finer than the radius; demand points too, so that the
-points of one cell share one list of nearby sites. Each pair on that list is one comparison of squared chords.
+Sites are sorted into cubic cells of earth-centred space, a little finer than the radius; demand points too,
+so that the points of one cell share one list of nearby sites. Each pair on that list is one comparison of
+squared chords.
 """
 
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -21,102 +22,85 @@ if TYPE_CHECKING:
 
     from chargeplan.kernels.inputs import Metric
 
+    Records = NDArray[Any]
+    Names = NDArray[np.int32]
+
 _FINER = 2  # cells per radius
 _PIECE = 2_000  # demand points in the smallest piece of work
 _DIGIT = 11  # bits that one pass of the radix sort looks at
+_DIGITS = 1 << _DIGIT
 _MOST_CELLS = 2**20  # along one axis, so that the three cell numbers fit one 64-bit key
 _AIR = 1 + 1e-8  # cells are larger by this, more than rounding can move a point across a wall
 
 
-class _Cells(NamedTuple):
-    """Points sorted by the key of their cell; `order` says which point each one was."""
-
-    key: NDArray[np.int64]
-    order: NDArray[np.int64]
-    xyz: NDArray[np.float64]
-
-
-class _Reach(NamedTuple):
-    """How far to look: the runs of neighbouring cells, and the squared chords that bound the radius.
-
-    `runs` are the first keys of the runs, relative to the cell in the middle, `length` is the number of cells in a run.
-    """
-
-    runs: NDArray[np.int64]
-    length: int
-    inner: float
-    outer: float
+# A point in earth-centred space: the key of its cell, its number, and where it is.
+_POINT = np.dtype(
+    [("key", np.int64), ("name", np.int64), ("x", np.float64), ("y", np.float64), ("z", np.float64)]
+)
 
 
 @kernel
-def _corners(xyz: NDArray[np.float64], low: NDArray[np.float64], high: NDArray[np.float64]) -> None:
-    """Widen a box until it holds the points."""
+def _widen(xyz: NDArray[np.float64], box: NDArray[np.float64]) -> None:
+    """Widen a box, its lower corner and its upper corner, until it holds the points."""
     for i in range(xyz.shape[0]):
         for axis in range(3):
-            low[axis] = min(low[axis], xyz[i, axis])
-            high[axis] = max(high[axis], xyz[i, axis])
+            box[0, axis] = min(box[0, axis], xyz[i, axis])
+            box[1, axis] = max(box[1, axis], xyz[i, axis])
 
 
 @kernel
 def _cell_keys(
     xyz: NDArray[np.float64], corner: NDArray[np.float64], side: float, strides: NDArray[np.int64]
 ) -> NDArray[np.int64]:
-    keys = np.empty(xyz.shape[0], np.int64)
+    keys = np.zeros(xyz.shape[0], np.int64)
     scale = 1.0 / side
     for i in range(keys.size):
-        key = 0
         for axis in range(3):
-            key += np.int64((xyz[i, axis] - corner[axis]) * scale) * strides[axis]
-        keys[i] = key
+            keys[i] += np.int64((xyz[i, axis] - corner[axis]) * scale) * strides[axis]
     return keys
 
 
 @kernel
-def _sort_by_key(keys: NDArray[np.int64], highest: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return the keys (0 to `highest`) in ascending order and the place each came from: a stable radix sort."""
+def _sort_points(keys: NDArray[np.int64], highest: int, xyz: NDArray[np.float64], points: Records) -> None:
+    """Write the points in the order of their keys (0 to `highest`) by a stable radix sort."""
     size = keys.size
     order = np.arange(size)
     spare_keys, spare_order = np.empty(size, np.int64), np.empty(size, np.int64)
-    starts = np.empty((1 << _DIGIT) + 1, np.int64)
+    starts = np.empty(_DIGITS + 1, np.int64)
     shift = 0
     while highest >> shift > 0:
         starts[:] = 0
         for i in range(size):
-            starts[((keys[i] >> shift) & ((1 << _DIGIT) - 1)) + 1] += 1
-        for digit in range(1 << _DIGIT):
+            starts[((keys[i] >> shift) & (_DIGITS - 1)) + 1] += 1
+        for digit in range(_DIGITS):
             starts[digit + 1] += starts[digit]
         for i in range(size):
-            digit = (keys[i] >> shift) & ((1 << _DIGIT) - 1)
+            digit = (keys[i] >> shift) & (_DIGITS - 1)
             spare_keys[starts[digit]] = keys[i]
             spare_order[starts[digit]] = order[i]
             starts[digit] += 1
         keys, spare_keys = spare_keys, keys
         order, spare_order = spare_order, order
         shift += _DIGIT
-    return keys, order
+    for i in range(size):
+        point = points[i]
+        name = order[i]
+        point["key"], point["name"] = keys[i], name
+        point["x"], point["y"], point["z"] = xyz[name, 0], xyz[name, 1], xyz[name, 2]
 
 
 @kernel
-def _take(xyz: NDArray[np.float64], order: NDArray[np.int64]) -> NDArray[np.float64]:
-    taken = np.empty((order.size, 3))
-    for i in range(order.size):
-        for axis in range(3):
-            taken[i, axis] = xyz[order[i], axis]
-    return taken
-
-
-@kernel
-def _first_at(keys: NDArray[np.int64], start: int, key: int) -> int:
+def _first_at(points: Records, start: int, key: int) -> int:
     """Return the first place from `start` on whose key is at least `key`, looking near before far."""
     probe, step = start, 1
-    while probe < keys.size and keys[probe] < key:
+    while probe < points.size and points[probe]["key"] < key:
         start = probe + 1
         probe += step
         step *= 2
-    stop = min(probe, keys.size)
+    stop = min(probe, points.size)
     while start < stop:
         middle = (start + stop) // 2
-        if keys[middle] < key:
+        if points[middle]["key"] < key:
             start = middle + 1
         else:
             stop = middle
@@ -124,8 +108,8 @@ def _first_at(keys: NDArray[np.int64], start: int, key: int) -> int:
 
 
 @kernel
-def _sort_names(names: NDArray[np.int32]) -> None:
-    """Sort a short list in place (Shell's method)."""
+def _sort_names(names: Names) -> None:
+    """Sort a short list in place (Shell 1959)."""
     gap = 1
     while 3 * gap + 1 < names.size:
         gap = 3 * gap + 1
@@ -141,50 +125,58 @@ def _sort_names(names: NDArray[np.int32]) -> None:
 
 
 @kernel
+def _gap(low: float, value: float, high: float) -> float:
+    return max(low - value, 0.0, value - high)
+
+
+@kernel
 def _nearby(
-    box: NDArray[np.float64], key: int, sites: _Cells, reach: _Reach, places: NDArray[np.int64]
-) -> NDArray[np.int32]:
+    box: NDArray[np.float64],
+    key: int,
+    sites: Records,
+    runs: NDArray[np.int64],
+    places: NDArray[np.int64],
+    outer: float,
+) -> Names:
     """Return the sites within reach of a box of demand points that share a cell.
 
-    `places` remembers where each run was found for the cell before; keys only grow.
+    `runs` holds the keys, relative to that of the cell, at which each run of neighbouring cells begins and
+    ends; `places` remembers where it was found for the cell before, since keys only grow.
     """
     total = 0
-    for run in range(reach.runs.size):
-        low = key + reach.runs[run]
-        places[run, 0] = _first_at(sites.key, places[run, 0], low)
-        places[run, 1] = _first_at(sites.key, places[run, 0], low + reach.length)
+    for run in range(runs.shape[0]):
+        places[run, 0] = _first_at(sites, places[run, 0], key + runs[run, 0])
+        places[run, 1] = _first_at(sites, places[run, 0], key + runs[run, 1])
         total += places[run, 1] - places[run, 0]
     found = np.empty(total, np.int32)
     size = 0
-    for run in range(reach.runs.size):
+    for run in range(runs.shape[0]):
         for t in range(places[run, 0], places[run, 1]):
-            square = 0.0
-            for axis in range(3):
-                value = sites.xyz[t, axis]
-                gap = max(box[0, axis] - value, 0.0, value - box[1, axis])
-                square += gap * gap
-            if square <= reach.outer:
-                found[size] = sites.order[t]
+            a = _gap(box[0, 0], sites[t]["x"], box[1, 0])
+            b = _gap(box[0, 1], sites[t]["y"], box[1, 1])
+            c = _gap(box[0, 2], sites[t]["z"], box[1, 2])
+            if a * a + b * b + c * c <= outer:
+                found[size] = sites[t]["name"]
                 size += 1
     return found[:size]
 
 
 @kernel
-def _cell_end(demand: _Cells, first: int, stop: int, box: NDArray[np.float64]) -> int:
+def _cell_end(demand: Records, first: int, box: NDArray[np.float64]) -> int:
     """Return where the cell of the point `first` ends, and put the box around its points into `box`."""
     last = first
     box[0] = np.inf
     box[1] = -np.inf
-    while last < stop and demand.key[last] == demand.key[first]:
-        for axis in range(3):
-            box[0, axis] = min(box[0, axis], demand.xyz[last, axis])
-            box[1, axis] = max(box[1, axis], demand.xyz[last, axis])
+    while last < demand.size and demand[last]["key"] == demand[first]["key"]:
+        x, y, z = demand[last]["x"], demand[last]["y"], demand[last]["z"]
+        box[0, 0], box[0, 1], box[0, 2] = min(box[0, 0], x), min(box[0, 1], y), min(box[0, 2], z)
+        box[1, 0], box[1, 1], box[1, 2] = max(box[1, 0], x), max(box[1, 1], y), max(box[1, 2], z)
         last += 1
     return last
 
 
 @kernel
-def _columns(xyz: NDArray[np.float64], rows: NDArray[np.int32]) -> NDArray[np.float64]:
+def _columns(xyz: NDArray[np.float64], rows: Names) -> NDArray[np.float64]:
     columns = np.empty((3, rows.size))
     for t in range(rows.size):
         for axis in range(3):
@@ -193,33 +185,40 @@ def _columns(xyz: NDArray[np.float64], rows: NDArray[np.int32]) -> NDArray[np.fl
 
 
 @kernel
+def _squares(near: NDArray[np.float64], x: float, y: float, z: float, squares: NDArray[np.float64]) -> None:
+    for t in range(squares.size):
+        a, b, c = near[0, t] - x, near[1, t] - y, near[2, t] - z
+        squares[t] = a * a + b * b + c * c
+
+
+@kernel
 def _count(
-    demand: _Cells,
-    start: int,
-    stop: int,
-    sites: _Cells,
+    demand: Records,
+    sites: Records,
     site_xyz: NDArray[np.float64],
-    reach: _Reach,
+    runs: NDArray[np.int64],
+    limits: NDArray[np.float64],
     counts: NDArray[np.int64],
 ) -> int:
     """Count the pairs of each demand point that may be within; return how many of all are in doubt."""
-    places = np.zeros((reach.runs.size, 2), np.int64)
+    inner, outer = limits[0], limits[1]
+    places = np.zeros_like(runs)
     box = np.empty((2, 3))
     doubtful = 0
-    first = start
-    while first < stop:
-        last = _cell_end(demand, first, stop, box)
-        near = _columns(site_xyz, _nearby(box, demand.key[first], sites, reach, places))
+    first = 0
+    while first < demand.size:
+        last = _cell_end(demand, first, box)
+        near = _columns(site_xyz, _nearby(box, demand[first]["key"], sites, runs, places, outer))
         for i in range(first, last):
-            x, y, z = demand.xyz[i, 0], demand.xyz[i, 1], demand.xyz[i, 2]
+            x, y, z = demand[i]["x"], demand[i]["y"], demand[i]["z"]
             sure = 0
             possible = 0
             for t in range(near.shape[1]):
                 a, b, c = near[0, t] - x, near[1, t] - y, near[2, t] - z
                 square = a * a + b * b + c * c
-                sure += square <= reach.inner
-                possible += square <= reach.outer
-            counts[demand.order[i]] = possible
+                sure += square <= inner
+                possible += square <= outer
+            counts[demand[i]["name"]] = possible
             doubtful += possible - sure
         first = last
     return doubtful
@@ -227,81 +226,80 @@ def _count(
 
 @kernel
 def _fill(
-    demand: _Cells,
-    start: int,
-    stop: int,
-    sites: _Cells,
+    demand: Records,
+    sites: Records,
     site_xyz: NDArray[np.float64],
-    reach: _Reach,
+    runs: NDArray[np.int64],
+    limits: NDArray[np.float64],
     indptr: NDArray[np.int64],
-    indices: NDArray[np.int32],
+    indices: Names,
     doubtful: NDArray[np.int64],
 ) -> None:
-    """Write the pairs that `_count` counted, each row by ascending site, and (row, place) of those in doubt."""
-    places = np.zeros((reach.runs.size, 2), np.int64)
+    """Write the pairs that `_count` counted, by row and site, and (row, place) of those in doubt."""
+    inner, outer = limits[0], limits[1]
+    places = np.zeros_like(runs)
     box = np.empty((2, 3))
     in_doubt = 0
-    first = start
-    while first < stop:
-        last = _cell_end(demand, first, stop, box)
-        names = _nearby(box, demand.key[first], sites, reach, places)
+    first = 0
+    while first < demand.size:
+        last = _cell_end(demand, first, box)
+        names = _nearby(box, demand[first]["key"], sites, runs, places, outer)
         _sort_names(names)
         near = _columns(site_xyz, names)
-        square = np.empty(names.size)
+        squares = np.empty(names.size)
         row = np.empty(names.size, np.int32)
+        hits = np.empty(names.size, np.int64)
         for i in range(first, last):
-            x, y, z = demand.xyz[i, 0], demand.xyz[i, 1], demand.xyz[i, 2]
-            sure = 0
-            for t in range(names.size):
-                a, b, c = near[0, t] - x, near[1, t] - y, near[2, t] - z
-                square[t] = a * a + b * b + c * c
-                sure += square[t] <= reach.inner
+            _squares(near, demand[i]["x"], demand[i]["y"], demand[i]["z"], squares)
             size = 0
             for t in range(names.size):
+                hits[t] = squares[t] <= outer
+            for t in range(names.size):
                 row[size] = names[t]
-                size += square[t] <= reach.outer
-            begin = indptr[demand.order[i]]
+                size += hits[t]
+            begin = indptr[demand[i]["name"]]
+            out = indices[begin : begin + size]
             for t in range(size):
-                indices[begin + t] = row[t]
-            if size > sure:
+                out[t] = row[t]
+            if doubtful.size > 0:
                 place = begin
                 for t in range(names.size):
-                    if reach.inner < square[t] <= reach.outer:
-                        doubtful[in_doubt, 0] = demand.order[i]
+                    if inner < squares[t] <= outer:
+                        doubtful[in_doubt, 0] = demand[i]["name"]
                         doubtful[in_doubt, 1] = place
                         in_doubt += 1
-                    place += square[t] <= reach.outer
+                    place += squares[t] <= outer
         first = last
 
 
 class _Grid(NamedTuple):
-    """The cubic cells that both kinds of points are sorted into."""
+    """The cubic cells that points are sorted into, and the runs of cells that are near a cell."""
 
     corner: NDArray[np.float64]
     side: float
     strides: NDArray[np.int64]
     highest: int
+    runs: NDArray[np.int64]
 
-    def sort(self, xyz: NDArray[np.float64]) -> _Cells:
+    def sort(self, xyz: NDArray[np.float64]) -> Records:
         keys = _cell_keys(xyz, self.corner, self.side, self.strides)
-        key, order = _sort_by_key(keys, self.highest)
-        return _Cells(key, order, _take(xyz, order))
+        points = np.empty(len(xyz), _POINT)
+        _sort_points(keys, self.highest, xyz, points)
+        return points
 
 
-def _lay_grid(
-    demand: NDArray[np.float64], sites: NDArray[np.float64], inner: float, outer: float
-) -> tuple[_Grid, _Reach]:
-    low, high = np.full(3, np.inf), np.full(3, -np.inf)
-    _corners(demand, low, high)
-    _corners(sites, low, high)
-    chord = math.sqrt(outer)
-    side = max(chord / _FINER * _AIR, float((high - low).max()) / _MOST_CELLS)
+def _lay_grid(demand: NDArray[np.float64], sites: NDArray[np.float64], chord: float) -> _Grid:
+    box = np.array(((np.inf,) * 3, (-np.inf,) * 3))
+    _widen(demand, box)
+    _widen(sites, box)
+    side = max(chord / _FINER * _AIR, float((box[1] - box[0]).max()) / _MOST_CELLS)
     look = math.ceil(chord / side)
-    across = ((high - low) / side).astype(np.int64) + 1 + 2 * look
+    across = ((box[1] - box[0]) / side).astype(np.int64) + 1 + 2 * look
     strides = np.array((across[1] * across[2], across[2], 1))
     steps = np.arange(-look, look + 1)
-    runs = (steps[:, None] * strides[0] + steps * strides[1] - look).ravel()
-    return _Grid(low, side, strides, int(across.prod())), _Reach(runs, 2 * look + 1, inner, outer)
+    middle = (steps[:, None] * strides[0] + steps * strides[1]).ravel()
+    runs = np.column_stack((middle - look, middle + look + 1))
+    return _Grid(box[0], side, strides, int(across.prod()), runs)
 
 
 def _limits(radius: float, metric: str) -> tuple[float, float]:
@@ -322,31 +320,30 @@ def _measured(
 ) -> NDArray[np.float64]:
     if metric == "geodesic":
         return geod_distances(origins, destinations)
-    return np.hypot(*(destinations - origins).T)
+    metres: NDArray[np.float64] = np.hypot(*(destinations - origins).T)
+    return metres
 
 
 def _pairs(
-    demand: _Cells, sites: _Cells, site_xyz: NDArray[np.float64], reach: _Reach
-) -> tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.int64]]:
-    """Return the row pointers and sites of all pairs up to the outer limit, and (row, place) of those in doubt."""
-    indptr = np.zeros(demand.key.size + 1, np.int64)
-    doubts = dict(
-        in_pieces(
-            lambda start, stop: (start, _count(demand, start, stop, sites, site_xyz, reach, indptr[1:])),
-            demand.key.size,
-            _PIECE,
-        )
-    )
+    demand: NDArray[np.float64], sites: NDArray[np.float64], inner: float, outer: float
+) -> tuple[NDArray[np.int64], Names, NDArray[np.int64]]:
+    """Return row pointers and sites of all pairs up to the outer limit, and (row, place) in doubt."""
+    grid = _lay_grid(demand, sites, math.sqrt(outer))
+    points = grid.sort(demand)
+    given = grid.sort(sites), sites, grid.runs, np.array((inner, outer))
+    indptr = np.zeros(len(demand) + 1, np.int64)
+
+    def count(start: int, stop: int) -> tuple[int, NDArray[np.int64]]:
+        return start, np.empty((_count(points[start:stop], *given, indptr[1:]), 2), np.int64)
+
+    doubtful = dict(in_pieces(count, len(demand), _PIECE))
     np.cumsum(indptr, out=indptr)
     indices = np.empty(indptr[-1], np.int32)
-    doubtful = {start: np.empty((count, 2), np.int64) for start, count in doubts.items()}
-    in_pieces(
-        lambda start, stop: _fill(
-            demand, start, stop, sites, site_xyz, reach, indptr, indices, doubtful[start]
-        ),
-        demand.key.size,
-        _PIECE,
-    )
+
+    def fill(start: int, stop: int) -> None:
+        _fill(points[start:stop], *given, indptr, indices, doubtful[start])
+
+    in_pieces(fill, len(demand), _PIECE)
     return indptr, indices, np.concatenate(list(doubtful.values()))
 
 
@@ -374,7 +371,8 @@ def coverage(
     radius
         Metres, 0 or more.
     metric
-        ``"geodesic"``: along the ellipsoid, for every pair what pyproj's Geod says. ``"euclidean"``: in the plane.
+        ``"geodesic"``: along the ellipsoid, for every pair what pyproj's Geod says. ``"euclidean"``: in the
+        plane.
     strict
         A pair counts when its distance is less than the radius, rather than at most the radius.
 
@@ -388,22 +386,18 @@ def coverage(
     InputError
         Positions of another shape, not finite or out of range; a radius that is negative or not finite.
 
-    Notes
-    -----
-    Bentley, Stanat and Williams (1977), The complexity of finding fixed-radius near neighbors: cells. Only pairs whose
-    chord lies in the narrow band where it does not tell are measured with Geod.
+    Notes ----- Bentley, Stanat and Williams (1977), The complexity of finding fixed-radius near neighbors:
+    cells. Only pairs whose chord lies in the narrow band where it does not tell are measured with Geod.
     """
     from scipy.sparse import csr_array  # noqa: PLC0415 - kernels import no more than numpy and numba
 
     demand = checked_positions(demand, metric, "demand")
     sites = checked_positions(sites, metric, "sites")
-    limits = _limits(checked_radius(radius), metric)
+    inner, outer = _limits(checked_radius(radius), metric)
     shape = (len(demand), len(sites))
     if 0 in shape:
         return frozen(csr_array(shape, dtype=np.bool_))
-    demand_xyz, site_xyz = _in_space(demand, metric), _in_space(sites, metric)
-    grid, reach = _lay_grid(demand_xyz, site_xyz, *limits)
-    indptr, indices, doubtful = _pairs(grid.sort(demand_xyz), grid.sort(site_xyz), site_xyz, reach)
+    indptr, indices, doubtful = _pairs(_in_space(demand, metric), _in_space(sites, metric), inner, outer)
     rows, places = doubtful.T
     metres = _measured(demand[rows], sites[indices[places]], metric)
     outside = metres >= radius if strict else metres > radius
