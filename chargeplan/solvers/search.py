@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from chargeplan.solvers.solution import Run
 
 _TOUCHES_PER_UNIT = 1e7  # entries of the coverage that a search touches in a unit of work
+_ENOUGH = 100.0  # steps per row and site and unit of work that a search can make use of
 _CHUNKS = 20
 
 
@@ -66,7 +67,9 @@ class Search:
 def _steps_per_unit(model: CoveringModel) -> float:
     per_row = model.coverage.nnz / max(model.need.size, 1)
     per_site = model.coverage.nnz / max(model.cost.size, 1)
-    return _TOUCHES_PER_UNIT / max(per_row * per_site, 1.0)
+    # A small model is searched out long before a second is over.
+    enough = _ENOUGH * (model.need.size + model.cost.size)
+    return min(_TOUCHES_PER_UNIT / max(per_row * per_site, 1.0), enough)
 
 
 def _cover_search(model: CoveringModel, seed: int) -> CoverSearch:
