@@ -189,9 +189,15 @@ class Plan:
         """
         from chargeplan.io.plan_folder import write_folder  # noqa: PLC0415
 
-        write_folder(folder, self.files(formats), self.record.model_dump(mode="json", by_alias=True, exclude={"files"}))
+        write_folder(
+            folder, self.files(formats), self.record.model_dump(mode="json", by_alias=True, exclude={"files"})
+        )
 
     def _table(self, name: str) -> gpd.GeoDataFrame:
         from chargeplan.plan.tables import read_table, tables  # noqa: PLC0415
 
-        return tables(self)[name] if self.folder_files is None else read_table(self.folder_files[f"{name}.geojson"])
+        return (
+            tables(self)[name]
+            if self.folder_files is None
+            else read_table(self.folder_files[f"{name}.geojson"])
+        )

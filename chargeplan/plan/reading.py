@@ -70,7 +70,11 @@ def _uncoverable_ids(files: Mapping[str, bytes]) -> dict[str, set[str]]:
 
 
 def _result(
-    name: str, record: StandardRecord, demand: gpd.GeoDataFrame, place: Mapping[str, int], uncoverable: set[str]
+    name: str,
+    record: StandardRecord,
+    demand: gpd.GeoDataFrame,
+    place: Mapping[str, int],
+    uncoverable: set[str],
 ) -> StandardResult:
     return StandardResult(
         name=name,

@@ -54,9 +54,15 @@ class InfeasibleRecord(Record):
     """Why the required standards cannot be met, and what would make it possible."""
 
     reasons: list[str]
-    uncoverable: dict[str, int] = Field(description="demand points that no permitted sites can serve, by standard")
-    radius_needed_m: dict[str, float | None] = Field(description="at which these sites could serve them, by standard")
-    limit: float | None = Field(description="the number of stations or the budget asked for, where that is too small")
+    uncoverable: dict[str, int] = Field(
+        description="demand points that no permitted sites can serve, by standard"
+    )
+    radius_needed_m: dict[str, float | None] = Field(
+        description="at which these sites could serve them, by standard"
+    )
+    limit: float | None = Field(
+        description="the number of stations or the budget asked for, where that is too small"
+    )
     limit_needed: float | None = Field(description="a number or budget that is known to do")
 
 

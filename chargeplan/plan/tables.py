@@ -74,7 +74,12 @@ def site_status(problem: Problem, open_sites: NDArray[np.bool_]) -> NDArray[np.o
 def _sites(plan: Plan) -> gpd.GeoDataFrame:
     assert plan.problem is not None
     sites = plan.problem.sites
-    columns = {"id": sites.ids, "status": site_status(plan.problem, plan.open), "kind": sites.kind, "cost": sites.cost}
+    columns = {
+        "id": sites.ids,
+        "status": site_status(plan.problem, plan.open),
+        "kind": sites.kind,
+        "cost": sites.cost,
+    }
     return gpd.GeoDataFrame(columns, geometry=shapely.points(sites.positions), crs=4326)
 
 
@@ -86,9 +91,13 @@ def _demand(plan: Plan) -> gpd.GeoDataFrame:
         "id": np.concatenate([asked.points.ids for asked, _ in pairs]),
         "weight": np.concatenate([asked.points.weight for asked, _ in pairs]),
         "standard": np.repeat([asked.name for asked, _ in pairs], [done.demand_points for _, done in pairs]),
-        "radius_m": np.repeat([asked.radius for asked, _ in pairs], [done.demand_points for _, done in pairs]),
+        "radius_m": np.repeat(
+            [asked.radius for asked, _ in pairs], [done.demand_points for _, done in pairs]
+        ),
         "covered": np.concatenate([done.covered for _, done in pairs]),
-        "station": np.concatenate([np.where(done.station >= 0, ids[done.station], None) for _, done in pairs]),
+        "station": np.concatenate(
+            [np.where(done.station >= 0, ids[done.station], None) for _, done in pairs]
+        ),
         "distance_m": np.concatenate([np.round(done.distance_m, 3) for _, done in pairs]),
     }
     points = shapely.points(np.concatenate([asked.points.positions for asked, _ in pairs]))
@@ -122,7 +131,9 @@ def service_area(stations: NDArray[np.float64], radius: float) -> shapely.Geomet
     azimuth = np.linspace(0.0, 360.0, _CORNERS, endpoint=False)
     shape = (len(stations), _CORNERS)
     start = [np.broadcast_to(stations[:, [axis]], shape).ravel() for axis in (0, 1)]
-    lon, lat, _ = _GEOD.fwd(*start, np.broadcast_to(azimuth, shape).ravel(), np.full(shape[0] * shape[1], radius))
+    lon, lat, _ = _GEOD.fwd(
+        *start, np.broadcast_to(azimuth, shape).ravel(), np.full(shape[0] * shape[1], radius)
+    )
     rings = np.stack((lon, lat), axis=1).reshape(*shape, 2)
     merged = shapely.union_all(shapely.polygons(rings)) if len(stations) else shapely.MultiPolygon()
     return shapely.normalize(shapely.set_precision(merged, 1e-7))

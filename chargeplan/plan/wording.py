@@ -28,7 +28,9 @@ def summary(plan: Plan) -> str:
 def _standard_line(standard: StandardResult) -> str:
     word = "less than" if standard.strict else "at most"
     far = "out of reach" if standard.max_distance_m is None else format_length(standard.max_distance_m)
-    promise = f"{'' if standard.required else 'aim, '}{word} {format_length(standard.radius_m)} ({standard.metric})"
+    promise = (
+        f"{'' if standard.required else 'aim, '}{word} {format_length(standard.radius_m)} ({standard.metric})"
+    )
     verdict = "met" if standard.met else "NOT MET"
     return f"{standard.name}: {promise}: {verdict}; {standard.share:.2%} covered, farthest {far}"
 

@@ -94,10 +94,12 @@ def solve(  # noqa: PLR0913 - each overrides a key of the scenario's [solve]
     certificate = certificate_record(problem, formulation, outcome.model, outcome.solution)
     watch.enter("audit")
     report = audit(problem, outcome.open)
-    watch.leave()
-    written = record(problem, outcome, results, limits, chosen, watch.seconds)
+    written = record(problem, outcome, results, limits, chosen)
     plan = Plan(written, problem, outcome.open, results, certificate)
-    return replace(plan, record=written.model_copy(update={"audit": audit_record(plan, report)}))
+    checked = audit_record(plan, report)
+    watch.leave()
+    seconds = {stage: round(spent, 3) for stage, spent in watch.seconds.items()}
+    return replace(plan, record=written.model_copy(update={"audit": checked, "seconds": seconds}))
 
 
 def _limits(problem: Problem, given: dict[str, float | int | None]) -> Limits:
@@ -111,7 +113,9 @@ def _limits(problem: Problem, given: dict[str, float | int | None]) -> Limits:
     return Limits(**{name: value for name, value in keys.items() if value is not None})  # type: ignore[arg-type]
 
 
-def _outcome(problem: Problem, formulation: Formulation, attempt: Callable[[CoveringModel], Solution]) -> Outcome:
+def _outcome(
+    problem: Problem, formulation: Formulation, attempt: Callable[[CoveringModel], Solution]
+) -> Outcome:
     """Solve; and where that cannot be, explain why and solve for the rest."""
     model = formulation.model
     solution = attempt(model)

@@ -34,7 +34,9 @@ def cover(standard: Standard, sites: Sites) -> csr_array:
         )
     if standard.matrix is not None:
         return _within(standard.matrix, standard.radius, strict=standard.strict)
-    return kernels.coverage(standard.points.positions, sites.positions, standard.radius, strict=standard.strict)
+    return kernels.coverage(
+        standard.points.positions, sites.positions, standard.radius, strict=standard.strict
+    )
 
 
 def _within(distance: csr_array, radius: float, *, strict: bool) -> csr_array:

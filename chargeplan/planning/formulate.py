@@ -80,7 +80,9 @@ def formulate(problem: Problem, coverage: Sequence[csr_array]) -> Formulation:
         must=np.concatenate([part.must for part in parts]),
         value=np.concatenate([part.value for part in parts]),
         group=np.repeat([-1 if group is None else group for group in groups], sizes),
-        weight=np.concatenate([w if g is not None else np.zeros(w.size) for w, g in zip(weights, groups, strict=True)]),
+        weight=np.concatenate(
+            [w if g is not None else np.zeros(w.size) for w, g in zip(weights, groups, strict=True)]
+        ),
         targets=np.array([part.target for part in parts if part.target is not None], np.float64),
         cost=_cost(objective, sites),
         usage=_usage(objective, sites),

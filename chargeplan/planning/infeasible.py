@@ -78,9 +78,7 @@ def least_limit(model: CoveringModel, attempt: Callable[[CoveringModel], Solutio
     return attempt(replace(model, maximise=False, cost=model.usage, limit=None, value=nothing)).objective
 
 
-def explain(
-    problem: Problem, formulation: Formulation, permitted_need: float | None
-) -> InfeasibleRecord:
+def explain(problem: Problem, formulation: Formulation, permitted_need: float | None) -> InfeasibleRecord:
     """Say why the required standards cannot be met and what would make it possible.
 
     Parameters
@@ -129,7 +127,9 @@ def _radius_needed(distance: NDArray[np.float64], weight: NDArray[np.float64], s
 
 
 def _reason(name: str, count: int, radius: float | None) -> str:
-    remedy = "no radius would do" if radius is None else f"a radius of more than {format_length(radius)} would do"
+    remedy = (
+        "no radius would do" if radius is None else f"a radius of more than {format_length(radius)} would do"
+    )
     return f"{name}: {count:,} demand points are out of reach of enough permitted sites; with these sites {remedy}"
 
 
@@ -137,4 +137,3 @@ def _limit_reason(limit: float | None, needed: float | None) -> str:
     if needed is None:
         return "the required standards contradict each other or the limit"
     return f"the required standards need more than {limit:,.6g}; {needed:,.6g} is known to do"
-

@@ -20,7 +20,7 @@ from chargeplan.plan.record import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     import numpy as np
     from numpy.typing import NDArray
@@ -56,15 +56,10 @@ class Outcome:
     infeasible: InfeasibleRecord | None = None
 
 
-def record(  # noqa: PLR0913
-    problem: Problem,
-    outcome: Outcome,
-    results: Sequence[StandardResult],
-    limits: Limits,
-    backend: str,
-    seconds: Mapping[str, float],
+def record(
+    problem: Problem, outcome: Outcome, results: Sequence[StandardResult], limits: Limits, backend: str
 ) -> PlanRecord:
-    """Write a plan down, but for its audit.
+    """Write a plan down, but for its audit and its times.
 
     Parameters
     ----------
@@ -72,8 +67,6 @@ def record(  # noqa: PLR0913
         What was asked, how it ended, and what each standard gets.
     limits, backend
         As used.
-    seconds
-        By stage.
     """
     solution = outcome.solution
     failed = outcome.infeasible is not None
@@ -96,9 +89,12 @@ def record(  # noqa: PLR0913
         standards={result.name: _standard(result) for result in results},
         infeasible=outcome.infeasible,
         audit=None,
-        seconds={stage: round(spent, 3) for stage, spent in seconds.items()},
+        seconds={},
         reproducible=solution.reproducible,
-        not_planned=[*problem.not_planned, *(f"{s.name}: {line}" for s in problem.standards for line in s.not_planned)],
+        not_planned=[
+            *problem.not_planned,
+            *(f"{s.name}: {line}" for s in problem.standards for line in s.not_planned),
+        ],
         warnings=[*problem.warnings, *solution.notes],
         provenance=_provenance(problem, limits, backend),
     )
@@ -157,5 +153,5 @@ def audit_record(plan: Plan, report: AuditReport) -> AuditRecord:
         agrees=not disagreements,
         disagreements=list(disagreements),
         standards={standard.name: standard.to_dict() for standard in report.standards},
-        corridors={},
+        corridors=report.corridors(),
     )

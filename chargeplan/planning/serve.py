@@ -18,7 +18,9 @@ if TYPE_CHECKING:
     from chargeplan.problem import RoadAccess, Sites, Standard
 
 
-def serve(standard: Standard, coverage: csr_array, sites: Sites, open_sites: NDArray[np.bool_]) -> StandardResult:
+def serve(
+    standard: Standard, coverage: csr_array, sites: Sites, open_sites: NDArray[np.bool_]
+) -> StandardResult:
     """Find each demand point's nearest open station and add up what the standard achieves.
 
     Parameters
@@ -66,7 +68,9 @@ def serve(standard: Standard, coverage: csr_array, sites: Sites, open_sites: NDA
     )
 
 
-def distance_to_last_needed(standard: Standard, sites: Sites, stations: NDArray[np.bool_]) -> NDArray[np.float64]:
+def distance_to_last_needed(
+    standard: Standard, sites: Sites, stations: NDArray[np.bool_]
+) -> NDArray[np.float64]:
     """Distance from each demand point to the last of the stations it needs, (N,) metres, infinite where there are too few.
 
     Parameters
@@ -84,7 +88,9 @@ def distance_to_last_needed(standard: Standard, sites: Sites, stations: NDArray[
 def _share(weight: NDArray[np.float64], covered: NDArray[np.bool_]) -> float:
     """Share of the weight; of the points where nothing has a weight."""
     total = float(weight.sum())
-    return float(weight[covered].sum()) / total if total > 0 else float(covered.mean() if covered.size else 1.0)
+    return (
+        float(weight[covered].sum()) / total if total > 0 else float(covered.mean() if covered.size else 1.0)
+    )
 
 
 def _nearest(
@@ -116,12 +122,16 @@ def _nearest_geodesic(
 
 
 def _road_distances(access: RoadAccess, radius: float, index: NDArray[np.int64], need: int) -> csr_array:
-    """Distances by road to the open stations: within the radius, and however far where too few are that near."""
+    """Distances by road to the open stations, as far as it takes for every demand point to find enough of them."""
     stations = kernels.Snapped(access.sites.node[index], access.sites.leg[index])
-    near = kernels.road_distances(access.graph, access.demand, stations, radius)
-    if (np.diff(near.indptr) >= need).all():
-        return near
-    return kernels.road_distances(access.graph, access.demand, stations, np.inf)
+    legs = [leg[np.isfinite(leg)].max(initial=0.0) for leg in (access.demand.leg, stations.leg)]
+    longest = float(access.graph.lengths.sum() + sum(legs))
+    limit = radius
+    while True:
+        near = kernels.road_distances(access.graph, access.demand, stations, limit)
+        if limit > longest or (np.diff(near.indptr) >= need).all():
+            return near
+        limit *= 4
 
 
 def _nearest_in_rows(distance: csr_array, need: int) -> tuple[NDArray[np.float64], NDArray[np.int64]]:

@@ -126,5 +126,3 @@ def _worth(model: CoveringModel, targets: NDArray[np.float64]) -> NDArray[np.flo
     grouped = model.group >= 0
     worth[grouped] += targets[model.group[grouped]] * model.weight[grouped]
     return worth
-
-

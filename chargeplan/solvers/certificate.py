@@ -84,7 +84,9 @@ class DualCertificate:
         price[grouped] = self.targets[model.group[soft][grouped]]
         worth = _up(price, model.weight[soft])
         if model.maximise:
-            worth += np.ceil(model.value[soft] * 2.0**self.scale).astype(np.int64)  # a power of two loses nothing
+            worth += np.ceil(model.value[soft] * 2.0**self.scale).astype(
+                np.int64
+            )  # a power of two loses nothing
         return int(np.minimum(0, model.need[soft] * self.rows[soft] - worth).sum())
 
     def _sites(self, model: CoveringModel) -> int:
@@ -116,7 +118,10 @@ def certify(
     scale = _finest_scale(model, rows, targets, limit)
     units = 2.0**scale
     return DualCertificate(
-        scale, np.floor(rows * units).astype(np.int64), np.floor(targets * units).astype(np.int64), int(limit * units)
+        scale,
+        np.floor(rows * units).astype(np.int64),
+        np.floor(targets * units).astype(np.int64),
+        int(limit * units),
     )
 
 

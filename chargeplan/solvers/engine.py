@@ -192,7 +192,9 @@ class _Work:
             self.notes.append(f"{failure}; the plan is the best found without it")
             return
         self._take(answer, backend)
-        ended_by_clock = limits.time_limit is not None and self.run.elapsed - began >= 0.98 * limits.time_limit
+        ended_by_clock = (
+            limits.time_limit is not None and self.run.elapsed - began >= 0.98 * limits.time_limit
+        )
         if not self.run.good_enough() and (ended_by_clock or self.run.cancelled):
             self.run.cut = True
 
@@ -244,7 +246,11 @@ class _Work:
         if not self.original.allows(full):
             raise WrongAnswer("a plan breaks a row of the model after reduction was undone")
         objective, best = self.original.objective(full), self.run.best
-        if self.plan is None or best is None or (objective > best if self.original.maximise else objective <= best):
+        if (
+            self.plan is None
+            or best is None
+            or (objective > best if self.original.maximise else objective <= best)
+        ):
             self.plan = full
         self.run.tell(best=objective)
 
@@ -256,7 +262,11 @@ class _Work:
     def _offer_bound(self, bound: float, kind: BoundKind) -> bool:
         """Keep a bound if it is the tightest so far."""
         known = self.run.bound
-        tighter = self.bound_kind is None or known is None or (bound < known if self.original.maximise else bound > known)
+        tighter = (
+            self.bound_kind is None
+            or known is None
+            or (bound < known if self.original.maximise else bound > known)
+        )
         if tighter:
             self.bound_kind = kind
         self.run.tell(bound=bound)

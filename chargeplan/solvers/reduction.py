@@ -108,7 +108,9 @@ def _settle(step: Reduction) -> Reduction:
     served = np.asarray(model.coverage.astype(np.int64) @ model.opened.astype(np.int64))
     need = model.need - served
     holds = need <= 0
-    hopeless = ~model.must & (np.asarray(model.coverage.sum(axis=1)) - model.coverage @ model.closed < model.need)
+    hopeless = ~model.must & (
+        np.asarray(model.coverage.sum(axis=1)) - model.coverage @ model.closed < model.need
+    )
     opened = step.opened.copy()
     opened[step.sites[model.opened]] = True
     spent = float(model.usage[model.opened].sum())
@@ -136,7 +138,11 @@ def _merge_rows(step: Reduction) -> Reduction:
     weight[representative] = np.bincount(member, weights=model.weight, minlength=representative.size)
     keep = np.zeros(model.need.size, np.bool_)
     keep[representative] = True
-    step = replace(step, model=replace(model, value=value, weight=weight), merged=_chain(step.merged, representative[member]))
+    step = replace(
+        step,
+        model=replace(model, value=value, weight=weight),
+        merged=_chain(step.merged, representative[member]),
+    )
     return _keep(step, keep, np.ones(model.cost.size, np.bool_))
 
 

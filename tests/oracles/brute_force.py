@@ -39,7 +39,10 @@ def _value(model: CoveringModel, matrix: np.ndarray, y: np.ndarray) -> float | N
     if any(must and not held for must, held in zip(model.must, holds, strict=True)):
         return None
     for group, target in enumerate(model.targets):
-        if sum(w for w, g, held in zip(model.weight, model.group, holds, strict=True) if held and g == group) < target:
+        if (
+            sum(w for w, g, held in zip(model.weight, model.group, holds, strict=True) if held and g == group)
+            < target
+        ):
             return None
     if model.maximise:
         return float(sum(v for v, held in zip(model.value, holds, strict=True) if held))

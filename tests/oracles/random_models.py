@@ -7,7 +7,17 @@ from brute_force import covering_model
 
 from chargeplan.solvers.models.covering import CoveringModel
 
-SETTINGS = ("cover", "backup", "share", "two shares", "mixed", "count", "budget", "rows and budget", "backup value")
+SETTINGS = (
+    "cover",
+    "backup",
+    "share",
+    "two shares",
+    "mixed",
+    "count",
+    "budget",
+    "rows and budget",
+    "backup value",
+)
 
 
 def random_model(setting: str, seed: int) -> CoveringModel:

@@ -108,7 +108,12 @@ def hard_model() -> MatrixModel:
     """A Steiner-triple-like covering model that takes minutes to prove."""
     rng = np.random.default_rng(1)
     rows = rng.random((400, 200)) < 0.05
-    return program(rows[rows.any(axis=1)], np.ones(rows.any(axis=1).sum()), np.full(rows.any(axis=1).sum(), np.inf), np.ones(200))
+    return program(
+        rows[rows.any(axis=1)],
+        np.ones(rows.any(axis=1).sum()),
+        np.full(rows.any(axis=1).sum(), np.inf),
+        np.ones(200),
+    )
 
 
 def test_a_time_limit_ends_with_a_plan_and_a_true_bound(backend: Backend) -> None:
@@ -126,7 +131,11 @@ def test_cancelling_ends_soon(backend: Backend) -> None:
     cancel = threading.Event()
     threading.Timer(1.0, cancel.set).start()
     began = time.monotonic()
-    checked(backend, hard_model(), backend.solve(hard_model(), Limits(threads=1, time_limit=60), Hooks(cancel=cancel)))
+    checked(
+        backend,
+        hard_model(),
+        backend.solve(hard_model(), Limits(threads=1, time_limit=60), Hooks(cancel=cancel)),
+    )
     assert time.monotonic() - began < 20
 
 
@@ -155,7 +164,14 @@ class Liar:
         Answer("optimal", np.array([1.0, 2.0, 0.0]), 3.0, 2.0),
         Answer("optimal", np.array([1.0, np.nan, 0.0]), 2.0, 2.0),
     ],
-    ids=["breaks a row", "misstates the objective", "half a station", "bound beyond the plan", "out of range", "NaN"],
+    ids=[
+        "breaks a row",
+        "misstates the objective",
+        "half a station",
+        "bound beyond the plan",
+        "out of range",
+        "NaN",
+    ],
 )
 def test_wrong_answers_are_errors(answer: Answer) -> None:
     """What breaks the model or contradicts itself never becomes a plan."""
@@ -220,5 +236,7 @@ def test_solving_prints_nothing() -> None:
         "e = np.array([[1,1,0,0,0],[0,1,1,0,0],[0,0,1,1,0],[0,0,0,1,1],[1,0,0,0,1]])\n"
         "for b in backends.available(): assert solvers.set_covering(e, backend=b.name).objective == 3\n"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120)
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120
+    )
     assert (done.stdout, done.stderr) == ("", "")

@@ -59,7 +59,10 @@ def test_numbers_that_no_float_holds_exactly_are_rounded_to_the_safe_side() -> N
     optimum = brute_force.best(model).objective
     program = model.matrix()
     answer = linprog(
-        program.objective, A_ub=-program.rows, b_ub=-program.row_lower, bounds=np.stack((program.lower, program.upper), 1)
+        program.objective,
+        A_ub=-program.rows,
+        b_ub=-program.row_lower,
+        bounds=np.stack((program.lower, program.upper), 1),
     )
     multipliers = -answer.ineqlin.marginals
     bound = certify(model, multipliers[:3], multipliers[3:], 0.0).bound(model)

@@ -45,7 +45,9 @@ def test_other_backends_find_the_same(setting: str, backend: str) -> None:
 def test_events_never_get_worse_and_end_with_the_answer() -> None:
     """Best falls and bound rises from event to event of a minimisation; the last tell the solution's."""
     rng = np.random.default_rng(5)
-    model = brute_force.covering_model(rng.random((120, 60)) < 0.08, cost=rng.integers(1, 9, 60).astype(float))
+    model = brute_force.covering_model(
+        rng.random((120, 60)) < 0.08, cost=rng.integers(1, 9, 60).astype(float)
+    )
     model = brute_force.covering_model(model.coverage.toarray()[~model.unreachable()], cost=model.cost)
     events: list[Event] = []
     solution = solve(model, Limits(threads=1), on_event=events.append)
@@ -75,7 +77,9 @@ def test_the_same_seed_gives_the_same_plan() -> None:
     rng = np.random.default_rng(7)
     matrix = rng.random((400, 250)) < 0.02
     matrix = matrix[matrix.any(axis=1)]
-    first, second = (solve(brute_force.covering_model(matrix), Limits(work_limit=1.5, seed=3)) for _ in range(2))
+    first, second = (
+        solve(brute_force.covering_model(matrix), Limits(work_limit=1.5, seed=3)) for _ in range(2)
+    )
     assert first.reproducible
     assert np.array_equal(first.selected, second.selected)
     assert first.bound == second.bound
@@ -83,7 +87,12 @@ def test_the_same_seed_gives_the_same_plan() -> None:
 
 @pytest.mark.parametrize(
     ("limits", "word"),
-    [({"gap": -0.1}, "gap"), ({"time_limit": 0.0}, "time_limit"), ({"threads": 0}, "threads"), ({"seed": -1}, "seed")],
+    [
+        ({"gap": -0.1}, "gap"),
+        ({"time_limit": 0.0}, "time_limit"),
+        ({"threads": 0}, "threads"),
+        ({"seed": -1}, "seed"),
+    ],
 )
 def test_limits_out_of_range_are_refused(limits: dict[str, float], word: str) -> None:
     """A limit that makes no sense is named."""

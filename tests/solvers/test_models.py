@@ -23,7 +23,9 @@ def san_francisco() -> tuple[pd.DataFrame, np.ndarray]:
     """Distances of 205 tracts to 16 stores, and the tracts' people in the same order."""
     long = pd.read_csv(DATA / "spopt" / "SF_network_distance_candidateStore_16_censusTract_205_new.csv")
     table = long.pivot_table(values="distance", index="DestinationName", columns="name")
-    people = pd.read_csv(DATA / "spopt" / "SF_demand_205_centroid_uniform_weight.csv").set_index("NAME")["POP2000"]
+    people = pd.read_csv(DATA / "spopt" / "SF_demand_205_centroid_uniform_weight.csv").set_index("NAME")[
+        "POP2000"
+    ]
     return table, people.loc[table.index].to_numpy(float)
 
 

@@ -26,7 +26,12 @@ def test_a_grid_of_equal_and_implied_rows_shrinks_to_its_core() -> None:
     """Row 1 repeats row 0, row 2 is implied by it, site 2 serves less than site 0 at the same cost; site 3 is forced."""
     matrix = [[1, 1, 0, 0], [1, 1, 0, 0], [1, 1, 1, 0], [0, 0, 0, 1]]
     reduction = reduce(brute_force.covering_model(matrix))
-    assert reduction.opened.tolist() == [False, True, False, True] or reduction.opened.tolist() == [True, False, False, True]
+    assert reduction.opened.tolist() == [False, True, False, True] or reduction.opened.tolist() == [
+        True,
+        False,
+        False,
+        True,
+    ]
     assert reduction.model.coverage.shape == (0, 0)
     assert reduction.offset == 2.0
 

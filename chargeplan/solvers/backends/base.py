@@ -162,5 +162,7 @@ def checked(backend: Backend, model: MatrixModel, answer: Answer) -> Answer:
         raise WrongAnswer(f"{backend.name} claims {answer.objective!r} for a plan of {objective!r}")
     beyond = 0.0 if answer.bound is None else (objective - answer.bound) * (1 if model.maximise else -1)
     if not beyond <= slack:
-        raise WrongAnswer(f"{backend.name} claims the bound {answer.bound!r} beyond its own plan of {objective!r}")
+        raise WrongAnswer(
+            f"{backend.name} claims the bound {answer.bound!r} beyond its own plan of {objective!r}"
+        )
     return Answer(answer.status, values, objective, answer.bound)

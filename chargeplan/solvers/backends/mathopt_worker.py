@@ -35,7 +35,9 @@ def main(arguments: list[str]) -> None:
     answer = read(result)
     if result.has_primal_feasible_solution():
         found = result.variable_values()
-        np.save(folder / "values.npy", np.array([found[variable] for variable in model.variables()], np.float64))
+        np.save(
+            folder / "values.npy", np.array([found[variable] for variable in model.variables()], np.float64)
+        )
     (folder / "answer.json").write_text(json.dumps(answer))
 
 

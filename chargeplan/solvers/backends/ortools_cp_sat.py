@@ -94,7 +94,9 @@ def _decimal_scale(values: NDArray[np.float64]) -> int:
 
 def _build(cp_model: Any, model: MatrixModel, scale: int) -> tuple[Any, list[Any]]:
     built = cp_model.CpModel()
-    bounds = zip(np.ceil(model.lower).astype(int).tolist(), np.floor(model.upper).astype(int).tolist(), strict=True)
+    bounds = zip(
+        np.ceil(model.lower).astype(int).tolist(), np.floor(model.upper).astype(int).tolist(), strict=True
+    )
     variables = [built.new_int_var(low, high, "") for low, high in bounds]
     data, lower, upper = _whole_rows(model)
     pointer, columns = model.rows.indptr.tolist(), model.rows.indices.tolist()
@@ -104,8 +106,12 @@ def _build(cp_model: Any, model: MatrixModel, scale: int) -> tuple[Any, list[Any
         inside = slice(pointer[row], pointer[row + 1])
         members = [variables[column] for column in columns[inside]]
         total = cp_model.LinearExpr.weighted_sum(members, coefficients[inside])
-        built.add_linear_constraint(total, _limit(lower[row], cp_model.INT_MIN), _limit(upper[row], cp_model.INT_MAX))
-    total = cp_model.LinearExpr.weighted_sum(variables, np.round(model.objective * scale).astype(int).tolist())
+        built.add_linear_constraint(
+            total, _limit(lower[row], cp_model.INT_MIN), _limit(upper[row], cp_model.INT_MAX)
+        )
+    total = cp_model.LinearExpr.weighted_sum(
+        variables, np.round(model.objective * scale).astype(int).tolist()
+    )
     (built.maximize if model.maximise else built.minimize)(total)
     return built, variables
 

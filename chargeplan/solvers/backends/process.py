@@ -58,7 +58,9 @@ class Worker:
         with tempfile.TemporaryDirectory(prefix="chargeplan-") as name:
             folder = Path(name)
             self._write_request(folder, model, limits, hooks)
-            return self._read_answer(folder, limits) if self._ends(folder, limits, hooks) else Answer("stopped")
+            return (
+                self._read_answer(folder, limits) if self._ends(folder, limits, hooks) else Answer("stopped")
+            )
 
     def _ends(self, folder: Path, limits: Limits, hooks: Hooks) -> bool:
         """Run the program; False where a person stopped it."""

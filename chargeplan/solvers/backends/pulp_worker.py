@@ -36,7 +36,9 @@ def solve(folder: Path) -> None:
     status = word(problem)
     answer: dict[str, Any] = {"status": status, "objective": None, "bound": None}
     if status in {"optimal", "feasible"}:
-        np.save(folder / "values.npy", np.array([variable.value() or 0.0 for variable in variables], np.float64))
+        np.save(
+            folder / "values.npy", np.array([variable.value() or 0.0 for variable in variables], np.float64)
+        )
         answer["objective"] = float(pulp.value(problem.objective) or 0.0)
     if asked["solver"] in {"PULP_CBC_CMD", "COIN_CMD"} and status != "infeasible":
         answer["bound"] = cbc_bound(log, answer["objective"])
@@ -55,15 +57,21 @@ def build(arrays: dict[str, np.ndarray], *, maximise: bool) -> tuple[pulp.LpProb
         for variable, value in zip(variables, arrays["start"].tolist(), strict=True):
             variable.setInitialValue(value)
     used = np.flatnonzero(arrays["objective"]).tolist()
-    problem.setObjective(pulp.LpAffineExpression([(variables[i], float(arrays["objective"][i])) for i in used]))
+    problem.setObjective(
+        pulp.LpAffineExpression([(variables[i], float(arrays["objective"][i])) for i in used])
+    )
     add_rows(problem, variables, arrays)
     return problem, variables
 
 
-def add_rows(problem: pulp.LpProblem, variables: list[pulp.LpVariable], arrays: dict[str, np.ndarray]) -> None:
+def add_rows(
+    problem: pulp.LpProblem, variables: list[pulp.LpVariable], arrays: dict[str, np.ndarray]
+) -> None:
     """Add every row, twice where it is limited on both sides."""
     pointer, columns, data = (arrays[name].tolist() for name in ("indptr", "indices", "data"))
-    for row, (low, high) in enumerate(zip(arrays["row_lower"].tolist(), arrays["row_upper"].tolist(), strict=True)):
+    for row, (low, high) in enumerate(
+        zip(arrays["row_lower"].tolist(), arrays["row_upper"].tolist(), strict=True)
+    ):
         inside = range(pointer[row], pointer[row + 1])
         expression = pulp.LpAffineExpression([(variables[columns[k]], data[k]) for k in inside])
         if low == high:

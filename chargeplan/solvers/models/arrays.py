@@ -26,14 +26,18 @@ def checked_coverage(coverage: ArrayLike | csr_array) -> csr_array:
     """
     sparse = csr_array(coverage) if issparse(coverage) else csr_array(np.atleast_2d(np.asarray(coverage)))
     if sparse.ndim != 2 or sparse.shape[1] == 0:
-        raise InputError(f"coverage has the shape {sparse.shape}; it must be demand points x sites, with a site at least")
+        raise InputError(
+            f"coverage has the shape {sparse.shape}; it must be demand points x sites, with a site at least"
+        )
     result = csr_array(sparse != 0, dtype=np.bool_)
     result.eliminate_zeros()
     result.sort_indices()
     return result
 
 
-def checked_vector(values: ArrayLike | None, size: int, name: str, default: float = 1.0) -> NDArray[np.float64]:
+def checked_vector(
+    values: ArrayLike | None, size: int, name: str, default: float = 1.0
+) -> NDArray[np.float64]:
     """Return (size,) finite numbers, none negative; `default` everywhere where nothing is given.
 
     Raises
@@ -48,7 +52,9 @@ def checked_vector(values: ArrayLike | None, size: int, name: str, default: floa
         raise InputError(f"{name} has the shape {vector.shape}; it must be ({size},)")
     wrong = np.flatnonzero(~(np.isfinite(vector) & (vector >= 0)))
     if wrong.size:
-        raise InputError([Fault(f"{name} is {vector[i]}; it must be 0 or more", row=int(i) + 1) for i in wrong])
+        raise InputError(
+            [Fault(f"{name} is {vector[i]}; it must be 0 or more", row=int(i) + 1) for i in wrong]
+        )
     return vector
 
 

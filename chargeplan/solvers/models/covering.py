@@ -116,10 +116,17 @@ class CoveringModel:
     def matrix(self) -> MatrixModel:
         """Write the model out for a backend: the sites' variables first, then one per row that need not hold."""
         n_sites, soft = self.cost.size, np.flatnonzero(~self.must)
-        blocks = [self._must_rows(soft.size), self._soft_rows(soft), *self._target_rows(soft), *self._limit_row(soft.size)]
+        blocks = [
+            self._must_rows(soft.size),
+            self._soft_rows(soft),
+            *self._target_rows(soft),
+            *self._limit_row(soft.size),
+        ]
         rows, lower, upper = zip(*blocks, strict=True)
-        objective = np.concatenate((np.zeros(n_sites), self.value[soft])) if self.maximise else np.concatenate(
-            (self.cost, np.zeros(soft.size))
+        objective = (
+            np.concatenate((np.zeros(n_sites), self.value[soft]))
+            if self.maximise
+            else np.concatenate((self.cost, np.zeros(soft.size)))
         )
         # Where the need is 1, x may stay continuous: once the sites are integers, an x above 0 may as well be 1.
         relaxed = self.need[soft] == 1
