@@ -38,7 +38,8 @@ class Interruption:
         self._wake_end.setblocking(False)
         self._old_descriptor = signal.set_wakeup_fd(self._wake_end.fileno(), warn_on_full_buffer=False)
         self._old_handlers = [signal.signal(number, _leave_it_to_the_descriptor) for number in _SIGNALS]
-        threading.Thread(target=self._wait, daemon=True, name="interruption").start()
+        self._waiting = threading.Thread(target=self._wait, daemon=True, name="interruption")
+        self._waiting.start()
         return self
 
     def __exit__(
@@ -47,7 +48,8 @@ class Interruption:
         for number, handler in zip(_SIGNALS, self._old_handlers, strict=True):
             signal.signal(number, handler)
         signal.set_wakeup_fd(self._old_descriptor)
-        self._wake_end.close()  # the waiting thread reads the end, and ends
+        self._wake_end.close()  # the waiting thread reads what is left, then the end
+        self._waiting.join()
 
     def _wait(self) -> None:
         with self._wait_end:
