@@ -177,5 +177,18 @@ def _open_forced(step: Reduction) -> Reduction:
     model = step.model
     tight = np.flatnonzero(model.must & (np.diff(model.coverage.indptr) <= model.need))
     opened = np.asarray(model.coverage[tight].sum(axis=0)) > 0
-    forcing = np.concatenate((step.forcing, step.rows[tight]))
+    telling = _one_row_per_site(model, tight)
+    forcing = np.concatenate((step.forcing, step.rows[telling]))
     return replace(step, model=replace(model, opened=opened), forcing=forcing)
+
+
+def _one_row_per_site(model: CoveringModel, tight: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Choose of the rows that leave no choice enough to name every site they force open, and no more."""
+    named: set[int] = set()
+    telling: list[int] = []
+    for row in tight.tolist():
+        sites = model.coverage.indices[model.coverage.indptr[row] : model.coverage.indptr[row + 1]].tolist()
+        if not named.issuperset(sites):
+            named.update(sites)
+            telling.append(row)
+    return np.array(telling, np.int64)

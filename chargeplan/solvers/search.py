@@ -14,8 +14,9 @@ if TYPE_CHECKING:
     from chargeplan.solvers.models.covering import CoveringModel
     from chargeplan.solvers.solution import Run
 
-_TOUCHES_PER_UNIT = 1e7  # entries of the coverage that a search touches in a unit of work
-_ENOUGH = 100.0  # steps per row and site and unit of work that a search can make use of
+_SECONDS_PER_STEP = 0.4e-6  # of a step by itself, and for each entry of the rows and columns that it goes through
+_SECONDS_PER_ENTRY = 0.05e-6
+_ENOUGH = 1000.0  # steps per row and site and unit of work that a search can make use of
 _CHUNKS = 20
 
 
@@ -65,11 +66,12 @@ class Search:
 
 
 def _steps_per_unit(model: CoveringModel) -> float:
+    """Return how many steps take about a second."""
     per_row = model.coverage.nnz / max(model.need.size, 1)
     per_site = model.coverage.nnz / max(model.cost.size, 1)
+    seconds = _SECONDS_PER_STEP + _SECONDS_PER_ENTRY * (per_row + per_site)
     # A small model is searched out long before a second is over.
-    enough = _ENOUGH * (model.need.size + model.cost.size)
-    return min(_TOUCHES_PER_UNIT / max(per_row * per_site, 1.0), enough)
+    return min(1.0 / seconds, _ENOUGH * (model.need.size + model.cost.size))
 
 
 def _cover_search(model: CoveringModel, seed: int) -> CoverSearch:

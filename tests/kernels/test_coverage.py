@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyproj import Geod
 from sklearn.neighbors import BallTree
@@ -14,6 +14,8 @@ from chargeplan.errors import InputError
 from chargeplan.kernels import geodesy, radius_coverage
 
 GEOD = Geod(ellps="WGS84")
+# The same examples in every run; the first may have to wait for the compiler.
+EXAMPLES = settings(derandomize=True, deadline=None, max_examples=40)
 RADII = [0.0, 1e-3, 1.0, 1000.0, 50e3, 400e3, 1e6, 1e6 + 1, 5e6, 1.5e7, 20003931.4, 20003931.5, 3e7]
 
 
@@ -33,9 +35,9 @@ def check(demand: np.ndarray, sites: np.ndarray, radius: float, metric: str = "g
         assert within.shape == expected.shape
         assert within.dtype == np.bool_
         assert within.data.all()
-        assert all(
-            np.all(np.diff(row) > 0) for row in np.split(within.indices, within.indptr[1:-1])
-        ), "sites must ascend within each row"
+        assert all(np.all(np.diff(row) > 0) for row in np.split(within.indices, within.indptr[1:-1])), (
+            "sites must ascend within each row"
+        )
         np.testing.assert_array_equal(within.toarray(), expected)
 
 
@@ -60,7 +62,9 @@ def test_near_the_poles_and_across_the_antimeridian(
 ) -> None:
     """Where longitudes jump or meet, membership is Geod's."""
     distances = rng.uniform(0, min(1.5 * radius, 1.9e7), 80)
-    lon, lat, _ = GEOD.fwd(np.full(80, place[0]), np.full(80, place[1]), rng.uniform(-180, 180, 80), distances)
+    lon, lat, _ = GEOD.fwd(
+        np.full(80, place[0]), np.full(80, place[1]), rng.uniform(-180, 180, 80), distances
+    )
     points = np.column_stack((lon, lat))
     check(np.concatenate((points[:50], [place])), np.concatenate((points[50:], [place])), radius)
 
@@ -76,6 +80,7 @@ def test_pairs_at_the_radius_to_the_nanometre(rng: np.random.Generator, radius: 
     check(centre, np.column_stack((lon, lat)), radius)
 
 
+@EXAMPLES
 @given(
     st.lists(st.tuples(st.floats(-180, 180), st.floats(-90, 90)), min_size=1, max_size=12),
     st.lists(st.tuples(st.floats(-180, 180), st.floats(-90, 90)), min_size=1, max_size=12),
@@ -86,6 +91,7 @@ def test_membership_is_that_of_geod_wherever_points_lie(demand: list, sites: lis
     check(np.array(demand), np.array(sites), radius)
 
 
+@EXAMPLES
 @given(st.integers(0, 2**32 - 1), st.sampled_from([300.0, 2500.0, 80e3]))
 def test_symmetry_and_order_do_not_matter(seed: int, radius: float) -> None:
     """Swapping the two sides transposes the relation; shuffling points shuffles it alike."""
@@ -206,7 +212,9 @@ def test_sines_and_cosines_are_right_to_the_last_bit_or_two(rng: np.random.Gener
     )
     for angle in rng.uniform(-360, 360, 300):
         sine, cosine = geodesy._sine_cosine(angle)
-        np.testing.assert_allclose((sine, cosine), (np.sin(np.radians(angle)), np.cos(np.radians(angle))), atol=1e-15)
+        np.testing.assert_allclose(
+            (sine, cosine), (np.sin(np.radians(angle)), np.cos(np.radians(angle))), atol=1e-15
+        )
 
 
 def test_ecef_is_that_of_proj(rng: np.random.Generator) -> None:

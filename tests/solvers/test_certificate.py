@@ -8,7 +8,7 @@ import pytest
 from random_models import random_model
 from scipy.optimize import linprog
 
-from chargeplan.solvers.bounds import lp_certificate, relax
+from chargeplan.solvers.bounds import Relaxation, lp_certificate, relax
 from chargeplan.solvers.certificate import certify
 from chargeplan.solvers.reduction import reduce
 
@@ -76,3 +76,12 @@ def test_huge_costs_do_not_overflow() -> None:
     certificate = certify(model, cost, np.empty(0), 0.0)
     assert certificate.scale < 40
     assert certificate.bound(model) == 1.2e16
+
+
+def test_sites_without_choice_are_paid_once() -> None:
+    """Three rows that only sites 0 and its dearer double serve force site 0 open; the bound is its cost, not less."""
+    model = brute_force.covering_model([[1, 1], [1, 0], [1, 1]], cost=np.array([2.0, 3.0]))
+    reduction = reduce(model)
+    nothing = np.zeros(0)
+    relaxation = Relaxation(nothing, nothing)
+    assert lp_certificate(reduction, relaxation).bound(model) == 2.0
