@@ -34,7 +34,9 @@ class Search:
     def __init__(self, model: CoveringModel, seed: int) -> None:
         self.model = model
         self._steps_per_unit = _steps_per_unit(model)
-        self._search = _maximal_search(model, seed) if model.limit is not None else _cover_search(model, seed)
+        self._search = (
+            _cover_search(model, seed) if model.limit is None else _maximal_search(model, model.limit, seed)
+        )
 
     def run(self, work: float, run: Run) -> NDArray[np.bool_] | None:
         """Search on.
@@ -79,10 +81,10 @@ def _cover_search(model: CoveringModel, seed: int) -> CoverSearch:
     return CoverSearch(model.coverage, model.cost, need=model.need, seed=seed)
 
 
-def _maximal_search(model: CoveringModel, seed: int) -> MaximalSearch:
-    """Search for the most value within the limit; a row that must hold is worth more than all others together."""
+def _maximal_search(model: CoveringModel, limit: float, seed: int) -> MaximalSearch:
+    """Search for the most value within the limit; a row that must hold is worth more than all others."""
     worth = np.where(model.must, model.value.sum() + 1.0, model.value)
-    return MaximalSearch(model.coverage, worth, model.usage, model.limit, need=model.need, seed=seed)
+    return MaximalSearch(model.coverage, worth, model.usage, limit, need=model.need, seed=seed)
 
 
 def without_surplus(model: CoveringModel, plan: NDArray[np.bool_]) -> NDArray[np.bool_]:
@@ -125,4 +127,5 @@ def _by_price(model: CoveringModel, plan: NDArray[np.bool_]) -> NDArray[np.int64
 
 def _weights(model: CoveringModel, rows: NDArray[np.int64]) -> NDArray[np.float64]:
     counted = rows[model.group[rows] >= 0]
-    return np.bincount(model.group[counted], weights=model.weight[counted], minlength=model.targets.size)
+    weight = model.weight[counted]
+    return np.bincount(model.group[counted], weights=weight, minlength=model.targets.size).astype(np.float64)

@@ -57,7 +57,7 @@ class CpSat:
                 built.add_hint(variable, value)
         solver = _solver(cp_model, limits)
         if hooks.report is not None:
-            solver.best_bound_callback = lambda bound: hooks.report(None, bound / scale)  # type: ignore[misc]
+            solver.best_bound_callback = lambda bound: hooks.report(None, bound / scale)
         watcher = _solution_watcher(cp_model, hooks, scale)
         status: list[Any] = []
         run_watched(lambda: status.append(solver.solve(built, watcher)), solver.stop_search, hooks)
@@ -80,7 +80,7 @@ def _whole_rows(model: MatrixModel) -> tuple[NDArray[np.int64], NDArray[np.float
         lower[row], upper[row] = lower[row] * scale, upper[row] * scale
     if abs(data).sum() > _LARGEST:
         raise InputError("the coefficients are too large for CP-SAT")
-    # A whole-number sum reaches a limit when it reaches the next whole number; 1e-9 forgives the product's rounding.
+    # A whole-number sum reaches a limit with the next whole number; 1e-9 forgives the product's rounding.
     return data.astype(np.int64), np.ceil(lower - 1e-9 * abs(lower)), np.floor(upper + 1e-9 * abs(upper))
 
 
@@ -101,7 +101,7 @@ def _build(cp_model: Any, model: MatrixModel, scale: int) -> tuple[Any, list[Any
     data, lower, upper = _whole_rows(model)
     pointer, columns = model.rows.indptr.tolist(), model.rows.indices.tolist()
     coefficients = data.tolist()
-    # Covering rows go in as sums, not as clauses: CP-SAT leaves clauses out of its LP, and with them the bound.
+    # Covering rows go in as sums, not as clauses: CP-SAT leaves clauses out of its LP, and so of the bound.
     for row in range(len(pointer) - 1):
         inside = slice(pointer[row], pointer[row + 1])
         members = [variables[column] for column in columns[inside]]
