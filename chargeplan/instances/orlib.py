@@ -22,8 +22,8 @@ def read_set_covering(path: str | os.PathLike[str]) -> tuple[csr_array, NDArray[
     Parameters
     ----------
     path
-        A file with the number of rows and columns, the columns' costs, then for each row how many columns cover it
-        and which (from 1).
+        A file with the number of rows and columns, the columns' costs, then for each row how many columns
+        cover it and which (from 1).
 
     Returns
     -------
