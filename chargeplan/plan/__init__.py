@@ -1,4 +1,4 @@
-"""What is answered: the stations, who is served by what, how good that provably is, and where it came from."""
+"""What is answered: the stations, who is served by what, how good that provably is, and its sources."""
 
 from __future__ import annotations
 

@@ -36,7 +36,8 @@ class StandardRecord(Record):
     share: float
     area_share: float | None = Field(description="of the area within the radius; null where no area is given")
     max_distance_m: float | None = Field(
-        description="from the farthest demand point to the last of the stations it needs; null where one is out of reach"
+        description="from the farthest demand point to the last of the stations it needs; "
+        "null where one is out of reach"
     )
     met: bool
 
@@ -88,14 +89,15 @@ class Provenance(Record):
 class PlanRecord(Record):
     """The whole of plan.json, but for `files`, which the plan folder adds."""
 
-    schema_: Literal[1] = Field(1, alias="schema")
+    schema_: Literal[1] = Field(default=1, alias="schema")
     name: str
     title: str
     source: str
     sense: Literal["min", "max"]
     status: Literal["optimal", "feasible", "infeasible", "stopped"]
     rest_status: Literal["optimal", "feasible", "stopped"] | None = Field(
-        description="when infeasible: how the plan for the rest ended; objective, bound and gap are then the rest's"
+        description="when infeasible: how the plan for the rest ended; "
+        "objective, bound and gap are then the rest's"
     )
     objective: float | None
     bound: float | None

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import geopandas as gpd
 import numpy as np
 import shapely
-from pyproj import Geod
+
+from chargeplan.viz.circles import geodesic_circles
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -17,9 +18,6 @@ if TYPE_CHECKING:
 
     from chargeplan.plan.answer import Plan
     from chargeplan.problem import Problem
-
-_GEOD = Geod(ellps="WGS84")
-_CORNERS = 64  # of a service area's circle; its edges run up to 0.12 % of the radius inside the true circle
 
 
 def tables(plan: Plan) -> Mapping[str, gpd.GeoDataFrame]:
@@ -96,7 +94,7 @@ def _demand(plan: Plan) -> gpd.GeoDataFrame:
         ),
         "covered": np.concatenate([done.covered for _, done in pairs]),
         "station": np.concatenate(
-            [np.where(done.station >= 0, ids[done.station], None) for _, done in pairs]
+            [np.where(done.station >= 0, ids[done.station], np.array(None)) for _, done in pairs]
         ),
         "distance_m": np.concatenate([np.round(done.distance_m, 3) for _, done in pairs]),
     }
@@ -105,7 +103,7 @@ def _demand(plan: Plan) -> gpd.GeoDataFrame:
 
 
 def _coverage(plan: Plan) -> gpd.GeoDataFrame:
-    """One service area for every standard in a straight line: all that lies within its radius of an open station."""
+    """One service area for every standard in a straight line: all within its radius of an open station."""
     assert plan.problem is not None
     stations = plan.problem.sites.positions[plan.open]
     straight = [standard for standard in plan.problem.standards if standard.metric == "geodesic"]
@@ -128,14 +126,8 @@ def service_area(stations: NDArray[np.float64], radius: float) -> shapely.Geomet
     radius
         Metres on the ellipsoid.
     """
-    azimuth = np.linspace(0.0, 360.0, _CORNERS, endpoint=False)
-    shape = (len(stations), _CORNERS)
-    start = [np.broadcast_to(stations[:, [axis]], shape).ravel() for axis in (0, 1)]
-    lon, lat, _ = _GEOD.fwd(
-        *start, np.broadcast_to(azimuth, shape).ravel(), np.full(shape[0] * shape[1], radius)
-    )
-    rings = np.stack((lon, lat), axis=1).reshape(*shape, 2)
-    merged = shapely.union_all(shapely.polygons(rings)) if len(stations) else shapely.MultiPolygon()
+    circles = geodesic_circles(stations, radius)
+    merged = shapely.union_all(circles) if len(stations) else shapely.MultiPolygon()
     return shapely.normalize(shapely.set_precision(merged, 1e-7))
 
 

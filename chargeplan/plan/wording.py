@@ -16,7 +16,10 @@ def summary(plan: Plan) -> str:
     count = record.stations
     lines = [
         f"{record.title or record.name}",
-        f"{count.total:,} stations: {count.selected:,} new, {count.existing:,} existing; cost {record.cost:,.6g}",
+        (
+            f"{count.total:,} stations: {count.selected:,} new, {count.existing:,} existing; "
+            f"cost {record.cost:,.6g}"
+        ),
         *(_standard_line(standard) for standard in plan.standards),
         _proof_line(plan),
     ]
@@ -38,4 +41,5 @@ def _standard_line(standard: StandardResult) -> str:
 def _proof_line(plan: Plan) -> str:
     if plan.gap is None:
         return f"{plan.status}: no bound is known"
-    return f"{plan.status}: objective {plan.objective:,.6g}, bound {plan.bound:,.6g}, gap {plan.gap:.2%} ({plan.bound_kind})"
+    figures = f"objective {plan.objective:,.6g}, bound {plan.bound:,.6g}, gap {plan.gap:.2%}"
+    return f"{plan.status}: {figures} ({plan.bound_kind})"

@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from chargeplan.audit import audit
 from chargeplan.plan.answer import Plan
 from chargeplan.planning.cover import cover
@@ -21,6 +19,8 @@ from chargeplan.solvers.solution import Limits
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    import numpy as np
 
     from chargeplan.events import Cancel, OnEvent
     from chargeplan.problem import Problem

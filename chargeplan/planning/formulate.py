@@ -11,7 +11,7 @@ from scipy.sparse import csr_array, vstack
 from chargeplan.solvers.models.covering import CoveringModel
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from numpy.typing import NDArray
 
@@ -60,8 +60,9 @@ def formulate(problem: Problem, coverage: Sequence[csr_array]) -> Formulation:
     Returns
     -------
     Formulation
-        A required standard's points must be served (its share, where that is below 1). An aim's points are worth their
-        weight when maximising; when minimising, they must be served as far as the permitted sites reach.
+        A required standard's points must be served (its share, where that is below 1). An aim's points are
+        worth their weight when maximising; when minimising, they must be served as far as the permitted sites
+        reach.
     """
     objective, sites = problem.scenario.objective, problem.sites
     maximise = objective.maximise is not None
@@ -110,22 +111,22 @@ def _part(standard: Standard, relation: csr_array, closed: NDArray[np.bool_], *,
     return _Part(none, nothing, target if standard.required else min(target, float(weight[reachable].sum())))
 
 
-def _number(flags: object) -> tuple[int | None, ...]:
-    """Number the true ones of some flags."""
+def _number(flags: Iterable[bool]) -> tuple[int | None, ...]:
+    """Count the true ones of some flags, from 0; None for the others."""
     numbers: list[int | None] = []
     count = 0
-    for flag in flags:  # type: ignore[attr-defined]
+    for flag in flags:
         numbers.append(count if flag else None)
-        count += bool(flag)
+        count += flag
     return tuple(numbers)
 
 
 def _new(sites: Sites) -> NDArray[np.bool_]:
-    return sites.status != "existing"
+    return np.asarray(sites.status != "existing", np.bool_)
 
 
 def _cost(objective: Objective, sites: Sites) -> NDArray[np.float64]:
-    """What a plan pays for a site: nothing for one that stands already."""
+    """Return what a plan pays for each site, (M,): nothing for one that stands already."""
     if objective.minimise is None:
         return np.zeros(sites.cost.size)
     price = sites.cost if objective.minimise == "cost" else np.ones(sites.cost.size)
@@ -133,7 +134,7 @@ def _cost(objective: Objective, sites: Sites) -> NDArray[np.float64]:
 
 
 def _usage(objective: Objective, sites: Sites) -> NDArray[np.float64]:
-    """What a site takes of the budget or of the number of new stations."""
+    """Return what each site takes, (M,), of the budget or of the number of new stations."""
     if objective.budget is not None:
         return np.where(_new(sites), sites.cost, 0.0)
     if objective.stations is not None:

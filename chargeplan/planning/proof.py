@@ -33,10 +33,10 @@ def certificate_record(
     Returns
     -------
     dict
-        For certificate.json: ``kind``, ``bound``, and for a dual certificate ``scale`` (multipliers are integers in
-        units of 2^-scale), ``u`` (by standard, the demand points with a multiplier above 0), ``lambda`` (by standard
-        with a share) and ``mu`` (of the limit). Where the bound is a backend's word, the best certificate stands
-        beside it with the bound that it proves itself.
+        For certificate.json: ``kind``, ``bound``, and for a dual certificate ``scale`` (multipliers are
+        integers in units of 2^-scale), ``u`` (by standard, the demand points with a multiplier above 0),
+        ``lambda`` (by standard with a share) and ``mu`` (of the limit). Where the bound is a backend's word,
+        the best certificate stands beside it with the bound that it proves itself.
     """
     certificate: DualCertificate | None = solution.certificate
     if certificate is None:

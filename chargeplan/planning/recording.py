@@ -103,7 +103,7 @@ def record(
 def _objective(
     problem: Problem, results: Sequence[StandardResult], model: CoveringModel, outcome: Outcome
 ) -> float | None:
-    """What the scenario counts: None without a plan."""
+    """Return what the scenario counts; None without a plan."""
     if outcome.solution.selected is None:
         return None
     if problem.scenario.objective.sense == "max":

@@ -71,7 +71,7 @@ def serve(
 def distance_to_last_needed(
     standard: Standard, sites: Sites, stations: NDArray[np.bool_]
 ) -> NDArray[np.float64]:
-    """Distance from each demand point to the last of the stations it needs, (N,) metres, infinite where there are too few.
+    """Distance from each demand point to the last of the stations it needs.
 
     Parameters
     ----------
@@ -81,6 +81,11 @@ def distance_to_last_needed(
         All sites.
     stations
         (M,) bool, which of them count.
+
+    Returns
+    -------
+    ndarray
+        (N,) metres, infinite where there are too few stations.
     """
     return _nearest(standard, sites, np.flatnonzero(stations))[0][:, -1]
 
@@ -96,7 +101,7 @@ def _share(weight: NDArray[np.float64], covered: NDArray[np.bool_]) -> float:
 def _nearest(
     standard: Standard, sites: Sites, index: NDArray[np.int64]
 ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """Distances to the nearest stations, (N, need), infinite where there is none, and the nearest one's place in `index`."""
+    """Distances to the nearest stations, (N, need), infinite where none is; the first's place in `index`."""
     n, need = standard.points.weight.size, standard.stations
     if index.size == 0:
         return np.full((n, need), np.inf), np.zeros(n, np.int64)
@@ -112,17 +117,17 @@ def _nearest_geodesic(
 ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
     """Order by the straight chord, which grows with the geodesic; measure on the ellipsoid."""
     tree = cKDTree(ecef(stations))
-    _, order = tree.query(ecef(points), k=range(1, min(need, len(stations)) + 1))
+    order = np.asarray(tree.query(ecef(points), k=range(1, min(need, len(stations)) + 1))[1])
     distance = np.full((len(points), need), np.inf)
     for k in range(order.shape[1]):
         distance[:, k] = kernels.paired_distances(points, stations[order[:, k]])
-    # Over long ways two stations almost equally far may come in the other order by chord than on the ellipsoid.
+    # Over long ways two stations almost equally far may come in another order by chord than on the ellipsoid.
     place = np.argsort(distance[:, : order.shape[1]], axis=1, kind="stable")
     return np.sort(distance, axis=1), np.take_along_axis(order, place, axis=1)[:, 0]
 
 
 def _road_distances(access: RoadAccess, radius: float, index: NDArray[np.int64], need: int) -> csr_array:
-    """Distances by road to the open stations, as far as it takes for every demand point to find enough of them."""
+    """Distances by road to the open stations, as far as it takes for every demand point to find enough."""
     stations = kernels.Snapped(access.sites.node[index], access.sites.leg[index])
     legs = [leg[np.isfinite(leg)].max(initial=0.0) for leg in (access.demand.leg, stations.leg)]
     longest = float(access.graph.lengths.sum() + sum(legs))

@@ -1,7 +1,7 @@
 """Location models from arrays, solved and proven.
 
-Each function takes arrays, and the engine's keywords ``time_limit, gap, work_limit, backend, threads, seed, required,
-forbidden, on_event, cancel``, and returns one frozen `Solution`.
+Each function takes arrays, and the engine's keywords ``time_limit, gap, work_limit, backend, threads, seed,
+required, forbidden, on_event, cancel``, and returns one frozen `Solution`.
 """
 
 from __future__ import annotations

@@ -51,11 +51,11 @@ def relax(model: CoveringModel, time_limit: float | None = None) -> Relaxation |
     program = model.matrix()
     upper = program.upper
     if (model.need == 1).all():
-        # No LP optimum needs a site more than once; without the limit the multipliers never pay a site more than it
-        # costs, and so hold for the sites that reduction dropped as well.
+        # No LP optimum needs a site more than once; without the limit the multipliers never pay a site more
+        # than it costs, and so hold for the sites that reduction dropped as well.
         upper = np.where(np.arange(upper.size) < model.cost.size, np.inf, upper)
     sign = np.where(np.isfinite(program.row_upper), 1.0, -1.0)
-    answer = linprog(
+    answer = linprog(  # type: ignore[call-overload]  # the stubs know no sparse A_ub
         -program.objective if program.maximise else program.objective,
         A_ub=program.rows.multiply(sign[:, None]).tocsr(),
         b_ub=np.where(sign > 0, program.row_upper, -program.row_lower),
@@ -81,8 +81,9 @@ def lp_certificate(reduction: Reduction, relaxation: Relaxation) -> DualCertific
     Returns
     -------
     DualCertificate
-        Rows that were merged share their multiplier by what they are worth; rows that were dropped get 0, which stays
-        valid since a site dropped as dominated serves no more kept rows, at no less cost, than the one that replaces it.
+        Rows that were merged share their multiplier by what they are worth; rows that were dropped get 0,
+        which stays valid since a site dropped as dominated serves no more kept rows, at no less cost, than
+        the one that replaces it.
     """
     reduced, original = reduction.model, reduction.original
     n_must, n_rows = int(reduced.must.sum()), reduced.need.size
@@ -114,7 +115,7 @@ def _spread(
 
 
 def _prices(reduction: Reduction, limit: float) -> NDArray[np.float64]:
-    """Multipliers of the rows that left no choice: high enough to pay for the dearest site they forced open."""
+    """Multipliers of the rows that left no choice: enough to pay for the dearest site they forced open."""
     original = reduction.original
     price = (original.cost + limit * original.usage) * (reduction.opened & ~original.opened)
     forcing = original.coverage[reduction.forcing]

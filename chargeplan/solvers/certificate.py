@@ -1,14 +1,15 @@
 """Bounds that anyone can check by arithmetic: Lagrangian multipliers as exact integers.
 
-For multipliers u >= 0 on the rows, lambda >= 0 on the targets and mu >= 0 on the limit, every plan of the covering form
-(minimised; a maximising model is minimised with its values negated) costs at least::
+For multipliers u >= 0 on the rows, lambda >= 0 on the targets and mu >= 0 on the limit, every plan of the
+covering form (minimised; a maximising model is minimised with its values negated) costs at least::
 
     sum_{must} need_i u_i + sum_k lambda_k target_k - mu limit
       + sum_{other rows} min(0, need_i u_i - lambda_k weight_i - value_i)
       + sum_j min over permitted y_j of (cost_j + mu usage_j - sum_i a_ij u_i) y_j
 
-It cannot exceed the LP bound and equals it for the LP's own multipliers (Geoffrion 1974). Multipliers are integers in
-units of 2^-scale and every other number is rounded to the safe side, so the sum is exact and the bound is never too good.
+It cannot exceed the LP bound and equals it for the LP's own multipliers (Geoffrion 1974). Multipliers are
+integers in units of 2^-scale and every other number is rounded to the safe side, so the sum is exact and the
+bound is never too good.
 """
 
 from __future__ import annotations
@@ -60,7 +61,8 @@ class DualCertificate:
         Returns
         -------
         float
-            A lower bound when minimising, an upper bound when maximising; rounded to an integer where every objective is one.
+            A lower bound when minimising, an upper bound when maximising; rounded to an integer where every
+            objective is one.
         """
         total = self._constant(model) + self._soft_rows(model) + self._sites(model)
         if model.maximise:

@@ -29,7 +29,8 @@ class MatrixModel:
     integral
         (C,) bool, which variables are integers.
     implied
-        (C,) bool, continuous variables that are integers in some optimum; a backend may take them for integers.
+        (C,) bool, continuous variables that are integers in some optimum; a backend may take them
+        for integers.
     maximise
         The sense.
     """

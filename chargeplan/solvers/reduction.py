@@ -96,9 +96,16 @@ def _keep(step: Reduction, rows: NDArray[np.bool_], sites: NDArray[np.bool_]) ->
     model = replace(
         old,
         coverage=old.coverage[row][:, site],
-        need=old.need[row], must=old.must[row], value=old.value[row], group=old.group[row], weight=old.weight[row],
-        cost=old.cost[site], usage=old.usage[site], opened=old.opened[site], closed=old.closed[site],
-    )  # fmt: skip
+        need=old.need[row],
+        must=old.must[row],
+        value=old.value[row],
+        group=old.group[row],
+        weight=old.weight[row],
+        cost=old.cost[site],
+        usage=old.usage[site],
+        opened=old.opened[site],
+        closed=old.closed[site],
+    )
     return replace(step, model=model, rows=step.rows[row], sites=step.sites[site], merged=place[step.merged])
 
 

@@ -50,7 +50,8 @@ class Limits:
     gap
         Relative gap at which the plan is good enough; 0 asks for the optimum.
     work_limit
-        Units of work, about a second each on one core; None for no limit. The same seed gives the same answer.
+        Units of work, about a second each on one core; None for no limit. The same seed gives the same
+        answer.
     threads
         Threads for a backend; None for all processors.
     seed
@@ -83,7 +84,8 @@ class Solution:
     Parameters
     ----------
     status
-        ``"optimal"`` (proven), ``"feasible"``, ``"infeasible"`` (proven), ``"stopped"`` (by the clock or a person).
+        ``"optimal"`` (proven), ``"feasible"``, ``"infeasible"`` (proven), ``"stopped"`` (by the clock or a
+        person).
     objective, bound, gap
         None where missing.
     bound_kind
@@ -91,7 +93,8 @@ class Solution:
     selected
         (K,) sorted site indices, or None without a plan.
     assignment
-        (N,) site index that serves each demand point, -1 where none does; None where the model assigns nobody.
+        (N,) site index that serves each demand point, -1 where none does; None where the model assigns
+        nobody.
     certificate
         What proves the bound by arithmetic alone; None where the backend's word is all there is.
     seconds
@@ -99,7 +102,8 @@ class Solution:
     reproducible
         False when the wall clock or a person cut the run.
     uncoverable
-        (U,) demand points that must be served and that the sites cannot serve, when infeasible for that reason.
+        (U,) demand points that must be served and that the sites cannot serve, when infeasible for that
+        reason.
     notes
         What else whoever reads the plan has to know, such as a backend that failed.
     """

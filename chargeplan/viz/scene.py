@@ -10,7 +10,8 @@ import numpy as np
 import pandas as pd
 import shapely
 
-from chargeplan.viz.frame import WGS84, Window, around
+from chargeplan.viz.circles import geodesic_circles
+from chargeplan.viz.frame import Window, around
 from chargeplan.viz.style import NAMES, lettering
 
 if TYPE_CHECKING:
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
 
     from chargeplan.plan import Plan, StandardResult
     from chargeplan.problem import Problem, Sites, Standard
-
-_CORNERS = 72  # of a service area's outline; it is within 0.1 % of the radius
 
 
 @dataclass(frozen=True)
@@ -163,16 +162,10 @@ def _areas(problem: Problem, opened: NDArray[np.bool_]) -> dict[float, shapely.G
     drawn = [standard for standard in straight if standard.required] or straight
     radii = {standard.radius for standard in drawn}
     stations = problem.sites.positions[opened]
-    return {radius: shapely.union_all(_circles(stations, radius)) for radius in sorted(radii, reverse=True)}
-
-
-def _circles(centres: NDArray[np.float64], radius: float) -> NDArray[np.object_]:
-    """Geodesic circles as polygons."""
-    azimuth = np.linspace(0.0, 360.0, _CORNERS, endpoint=False)
-    x, y = (np.repeat(column, _CORNERS) for column in centres.T)
-    longitude, latitude, _ = WGS84.fwd(x, y, np.tile(azimuth, len(centres)), np.full(x.size, radius))
-    rings = np.stack((longitude, latitude), axis=1).reshape(len(centres), _CORNERS, 2)
-    return np.asarray(shapely.polygons(rings), np.object_)
+    return {
+        radius: shapely.union_all(geodesic_circles(stations, radius))
+        for radius in sorted(radii, reverse=True)
+    }
 
 
 def _sites(sites: Sites, opened: NDArray[np.bool_]) -> dict[str, NDArray[np.float64]]:

@@ -29,7 +29,7 @@ def test_any_multipliers_prove_a_true_bound(setting: str, seed: int) -> None:
 
 @pytest.mark.parametrize("seed", range(30))
 def test_the_lp_certificate_is_as_good_as_the_lp(setting: str, seed: int) -> None:
-    """Carried over to the original rows, the LP's multipliers prove the reduced LP's value, up to rounding."""
+    """On the original rows, the LP's multipliers prove the reduced LP's value, up to rounding."""
     model = random_model(setting, seed)
     if brute_force.best(model).objective is None or (model.need > 1).any():
         return  # with backup, reduction itself tightens the LP
@@ -47,7 +47,7 @@ def test_the_lp_certificate_is_as_good_as_the_lp(setting: str, seed: int) -> Non
 
 
 def test_numbers_that_no_float_holds_exactly_are_rounded_to_the_safe_side() -> None:
-    """With costs of a third and weights of a tenth, the bound stays at or below the true optimum by less than 1e-6."""
+    """With costs of a third and weights of a tenth, the bound stays below the optimum by 0 to 1e-6."""
     model = brute_force.covering_model(
         [[1, 0], [0, 1], [1, 1]],
         cost=np.array([1 / 3, 1 / 7]),
@@ -79,7 +79,7 @@ def test_huge_costs_do_not_overflow() -> None:
 
 
 def test_sites_without_choice_are_paid_once() -> None:
-    """Three rows that only sites 0 and its dearer double serve force site 0 open; the bound is its cost, not less."""
+    """Three rows that only sites 0 and its dearer double serve force site 0 open; the bound is its cost."""
     model = brute_force.covering_model([[1, 1], [1, 0], [1, 1]], cost=np.array([2.0, 3.0]))
     reduction = reduce(model)
     nothing = np.zeros(0)

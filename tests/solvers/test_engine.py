@@ -17,7 +17,7 @@ from chargeplan.solvers.solution import Limits
 
 @pytest.mark.parametrize("seed", range(25))
 def test_the_engine_finds_and_proves_what_enumeration_finds(setting: str, seed: int) -> None:
-    """Whatever the setting, the optimum equals enumeration's, and infeasible means that nothing is allowed."""
+    """Whatever the setting, the optimum is enumeration's, and infeasible means that nothing is allowed."""
     model = random_model(setting, seed)
     expected = brute_force.best(model).objective
     solution = solve(model, Limits(threads=1))

@@ -64,7 +64,7 @@ def test_spopt_maximal_covering(san_francisco: tuple[pd.DataFrame, np.ndarray], 
 
 
 def test_a_row_of_houses() -> None:
-    """Five houses, sites at 1 and 3 reach their neighbours: two stations serve all, one serves three, the ends twice never."""
+    """Sites at 1 and 3 serve their neighbours: two serve all five, one three, and the ends never have two."""
     matrix = [[0, 1, 0, 0], [0, 1, 0, 0], [0, 1, 0, 1], [0, 0, 0, 1], [0, 0, 1, 1]]
     assert solvers.set_covering(matrix).selected.tolist() == [1, 3]
     assert solvers.set_covering(matrix, share=0.6).objective == 1

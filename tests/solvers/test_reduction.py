@@ -12,7 +12,7 @@ from chargeplan.solvers.reduction import reduce
 
 @pytest.mark.parametrize("seed", range(40))
 def test_the_reduced_optimum_is_the_full_one(setting: str, seed: int) -> None:
-    """Enumeration finds the same optimum before and after, and undoing its plan gives an allowed one of that value."""
+    """Enumeration finds the same optimum, offset included, before and after the reduction."""
     model = random_model(setting, seed)
     expected = brute_force.best(model).objective
     if expected is None or (model.must & model.unreachable()).any():
@@ -23,7 +23,7 @@ def test_the_reduced_optimum_is_the_full_one(setting: str, seed: int) -> None:
 
 
 def test_a_grid_of_equal_and_implied_rows_shrinks_to_its_core() -> None:
-    """Row 1 repeats row 0, row 2 is implied by it, site 2 serves less than site 0 at the same cost; site 3 is forced."""
+    """Row 1 repeats row 0, which implies row 2; site 2 serves less than site 0 does; site 3 is forced."""
     matrix = [[1, 1, 0, 0], [1, 1, 0, 0], [1, 1, 1, 0], [0, 0, 0, 1]]
     reduction = reduce(brute_force.covering_model(matrix))
     assert reduction.opened.tolist() == [False, True, False, True] or reduction.opened.tolist() == [

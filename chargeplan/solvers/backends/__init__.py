@@ -52,8 +52,9 @@ def available() -> tuple[Backend, ...]:
 
 
 def _known() -> dict[str, Backend]:
-    from chargeplan.solvers.backends.ortools_cp_sat import CpSat  # noqa: PLC0415 - backends load when asked for
+    # Backends load when asked for.
     from chargeplan.solvers.backends.mathopt_process import MathOptProcess  # noqa: PLC0415
+    from chargeplan.solvers.backends.ortools_cp_sat import CpSat  # noqa: PLC0415
     from chargeplan.solvers.backends.pulp_process import PULP_SOLVERS, PulpProcess  # noqa: PLC0415
 
     listed: list[Backend] = [CpSat(), MathOptProcess("scip"), MathOptProcess("highs")]

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import json
 import math
 import sys
@@ -75,7 +75,7 @@ def parameters(asked: dict[str, Any]) -> mathopt.SolveParameters:
     """Set the limits; both solvers run on one thread here, and HiGHS refuses to be told."""
     seconds = asked["time_limit"]
     return mathopt.SolveParameters(
-        time_limit=None if seconds is None else datetime.timedelta(seconds=seconds),
+        time_limit=None if seconds is None else dt.timedelta(seconds=seconds),
         relative_gap_tolerance=asked["gap"],
         random_seed=asked["seed"],
     )

@@ -1,6 +1,7 @@
-"""Solvers in a process of their own: a crash, a hang or a clash of libraries cannot hurt the plan, and all can be stopped.
+"""Solvers in a process of their own.
 
-The model goes there as arrays in a file, the answer comes back the same way; what the solver prints goes to a log.
+A crash, a hang or a clash of libraries cannot hurt the plan, and every solver can be stopped. The model goes
+there as arrays in a file, the answer comes back the same way; what the solver prints goes to a log.
 """
 
 from __future__ import annotations
@@ -37,8 +38,8 @@ class Worker:
     backend
         Whose worker it is, for messages.
     script
-        The program, called as ``python -I script solve FOLDER``; it finds ``request.json`` and ``model.npz`` in the
-        folder and leaves ``answer.json`` and ``values.npy`` there.
+        The program, called as ``python -I script solve FOLDER``; it finds ``request.json`` and
+        ``model.npz`` in the folder and leaves ``answer.json`` and ``values.npy`` there.
     solver
         Which solver it should use.
     """
@@ -92,9 +93,13 @@ class Worker:
             arrays["start"] = hooks.start
         np.savez(folder / "model.npz", **arrays)  # type: ignore[arg-type]
         asked = {
-            "solver": self.solver, "maximise": model.maximise, "gap": limits.gap, "time_limit": limits.time_limit,
-            "threads": limits.threads or os.cpu_count(), "seed": limits.seed,
-        }  # fmt: skip
+            "solver": self.solver,
+            "maximise": model.maximise,
+            "gap": limits.gap,
+            "time_limit": limits.time_limit,
+            "threads": limits.threads or os.cpu_count(),
+            "seed": limits.seed,
+        }
         (folder / "request.json").write_text(json.dumps(asked))
 
     @staticmethod

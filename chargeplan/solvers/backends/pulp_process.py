@@ -1,7 +1,7 @@
 """PuLP (Mitchell et al. 2011) and the solvers it finds.
 
-In a process of its own also because PuLP imports highspy wherever that is installed, and highspy and OR-Tools cannot
-share a process.
+In a process of its own also because PuLP imports highspy wherever that is installed, and highspy and OR-Tools
+cannot share a process.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
-"""The worker process of `pulp_process`: reads a model, solves it with PuLP, writes the answer. Imports nothing of ours.
+"""The worker process of `pulp_process`: reads a model, solves it with PuLP, writes the answer.
 
-``python -I pulp_worker.py list`` prints the solvers PuLP finds; ``python -I pulp_worker.py solve FOLDER`` solves.
+``python -I pulp_worker.py list`` prints the solvers PuLP finds; ``python -I pulp_worker.py solve FOLDER``
+solves. Imports nothing of ours.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 from scipy.sparse import csr_array, issparse
@@ -29,7 +29,8 @@ def checked_coverage(coverage: ArrayLike | csr_array) -> csr_array:
         raise InputError(
             f"coverage has the shape {sparse.shape}; it must be demand points x sites, with a site at least"
         )
-    result = csr_array(sparse != 0, dtype=np.bool_)
+    # The stubs take the comparison for one of whole objects.
+    result = cast("csr_array", sparse != 0)  # type: ignore[comparison-overlap]
     result.eliminate_zeros()
     result.sort_indices()
     return result

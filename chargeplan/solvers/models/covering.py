@@ -107,14 +107,17 @@ class CoveringModel:
     def group_weights(self, holds: NDArray[np.bool_]) -> NDArray[np.float64]:
         """Weight reached in each group, (K,), by the rows that hold, (N,) bool."""
         counted = holds & (self.group >= 0)
-        return np.bincount(self.group[counted], weights=self.weight[counted], minlength=self.targets.size)
+        weight = self.weight[counted]
+        return np.bincount(self.group[counted], weights=weight, minlength=self.targets.size).astype(
+            np.float64
+        )
 
     def unreachable(self) -> NDArray[np.bool_]:
         """Rows, (N,) bool, that would not hold with every permitted site open."""
         return ~self.holds(~self.closed)
 
     def matrix(self) -> MatrixModel:
-        """Write the model out for a backend: the sites' variables first, then one per row that need not hold."""
+        """Write the model out for a backend: the sites' variables, then one per row that need not hold."""
         n_sites, soft = self.cost.size, np.flatnonzero(~self.must)
         blocks = [
             self._must_rows(soft.size),
@@ -128,7 +131,7 @@ class CoveringModel:
             if self.maximise
             else np.concatenate((self.cost, np.zeros(soft.size)))
         )
-        # Where the need is 1, x may stay continuous: once the sites are integers, an x above 0 may as well be 1.
+        # Where the need is 1, x may stay continuous: with whole sites, an x above 0 may as well be 1.
         relaxed = self.need[soft] == 1
         return MatrixModel(
             objective=objective,

@@ -65,8 +65,8 @@ def set_covering(  # noqa: PLR0913 - the engine's keywords, common to all models
     Returns
     -------
     Solution
-        Its `objective` is the total cost. Infeasible where the sites cannot serve that share; `uncoverable` then holds
-        the demand points that stand in the way of a full share.
+        Its `objective` is the total cost. Infeasible where the sites cannot serve that share;
+        `uncoverable` then holds the demand points that stand in the way of a full share.
 
     Raises
     ------
