@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from chargeplan.solvers.models.covering import CoveringModel
     from chargeplan.solvers.solution import Run
 
-_SECONDS_PER_STEP = 0.4e-6  # of a step by itself, and for each entry of the rows and columns that it goes through
+# A step takes a while by itself, and for each entry of the rows and columns that it goes through.
+_SECONDS_PER_STEP = 0.4e-6
 _SECONDS_PER_ENTRY = 0.05e-6
 _ENOUGH = 1000.0  # steps per row and site and unit of work that a search can make use of
 _CHUNKS = 20
