@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.sparse import csr_array, vstack
 
+from chargeplan.errors import InputError
 from chargeplan.solvers.models.covering import CoveringModel
 
 if TYPE_CHECKING:
@@ -67,6 +68,7 @@ def formulate(problem: Problem, coverage: Sequence[csr_array]) -> Formulation:
     objective, sites = problem.scenario.objective, problem.sites
     maximise = objective.maximise is not None
     closed = sites.status == "forbidden"
+    _check_limit(objective, sites)
     parts = [
         _part(standard, relation, closed, maximise=maximise)
         for standard, relation in zip(problem.standards, coverage, strict=True)
@@ -140,6 +142,14 @@ def _usage(objective: Objective, sites: Sites) -> NDArray[np.float64]:
     if objective.stations is not None:
         return _new(sites).astype(np.float64)
     return np.zeros(sites.cost.size)
+
+
+def _check_limit(objective: Objective, sites: Sites) -> None:
+    """Refuse a limit that no plan can keep, since the required sites alone exceed it."""
+    limit, needed = _limit(objective), float(_usage(objective, sites)[sites.status == "required"].sum())
+    if limit is not None and needed > limit * (1 + 1e-12):
+        key = "stations" if objective.budget is None else "budget"
+        raise InputError(f"[objective], {key} = {limit:g}: the required sites alone take {needed:g}")
 
 
 def _limit(objective: Objective) -> float | None:
