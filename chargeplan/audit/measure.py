@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,12 +16,12 @@ from chargeplan.audit.stations import Stations, open_stations
 from chargeplan.errors import InputError
 
 if TYPE_CHECKING:
-    from fractions import Fraction
-
     import geopandas as gpd
     from numpy.typing import ArrayLike, NDArray
 
     from chargeplan.problem import Problem, Standard
+
+_ROUNDING = Fraction(1, 10**12)  # of a target, relative: weights such as 0.1 are rounded numbers themselves
 
 
 def audit(problem: Problem, stations: gpd.GeoDataFrame | ArrayLike) -> AuditReport:
@@ -99,7 +100,7 @@ def _share(weight: Fraction, served: Fraction, covered: NDArray[np.bool_]) -> fl
 def _is_met(standard: Standard, weight: Fraction, served: Fraction, covered: NDArray[np.bool_]) -> bool:
     if standard.share == 1.0:
         return bool(covered.all())
-    return served >= as_written(standard.share) * weight
+    return served >= as_written(standard.share) * weight * (1 - _ROUNDING)
 
 
 def _farthest(distance: NDArray[np.float64]) -> int | None:

@@ -28,8 +28,9 @@ class AuditedStandard:
     demand_points, weight, weight_covered, share
         What there is and what is served; where nothing has a weight, the share is that of the points.
     met
-        Whether the share reaches the target, decided with exact fractions, the target read as it is written;
-        a target of 1 asks for every demand point, even one without weight.
+        Whether the share reaches the target, decided with exact fractions, the target read as it is written
+        and 1e-12 of it forgiven, since weights such as 0.1 are rounded; a target of 1 asks for every demand
+        point, even one without weight.
     max_distance_m, farthest
         The greatest distance from a demand point to its `backup`-th nearest station, and the id of that
         point, the first of equals. Where a point does not reach so many stations the distance is None and the

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
     from chargeplan.problem import RoadAccess, Sites, Standard
 
+ROUNDING = 1e-12  # of a sum of weights, relative
+
 
 def serve(
     standard: Standard, coverage: csr_array, sites: Sites, open_sites: NDArray[np.bool_]
@@ -46,7 +48,6 @@ def serve(
     distance, order = _nearest(standard, sites, index)
     reached = np.isfinite(distance[:, 0])
     weight = standard.points.weight
-    share = _share(weight, covered)
     farthest = float(distance[:, -1].max(initial=0.0))
     return StandardResult(
         name=standard.name,
@@ -58,9 +59,9 @@ def serve(
         target_share=standard.share,
         weight=float(weight.sum()),
         weight_covered=float(weight[covered].sum()),
-        share=share,
+        share=_share(weight, covered),
         max_distance_m=farthest if np.isfinite(farthest) else None,
-        met=bool(covered.all()) if standard.share == 1.0 else share >= standard.share,
+        met=_is_met(standard, covered),
         covered=covered,
         station=np.where(reached, index[order] if index.size else -1, -1),
         distance_m=np.where(reached, distance[:, 0], np.nan),
@@ -88,6 +89,14 @@ def distance_to_last_needed(
         (N,) metres, infinite where there are too few stations.
     """
     return _nearest(standard, sites, np.flatnonzero(stations))[0][:, -1]
+
+
+def _is_met(standard: Standard, covered: NDArray[np.bool_]) -> bool:
+    """Every point, or the share of the weight up to what rounding adds to its sum, as the model has it."""
+    if standard.share == 1.0:
+        return bool(covered.all())
+    weight = standard.points.weight
+    return bool(weight[covered].sum() >= standard.share * weight.sum() * (1 - ROUNDING))
 
 
 def _share(weight: NDArray[np.float64], covered: NDArray[np.bool_]) -> float:
