@@ -80,8 +80,8 @@ def _whole_rows(model: MatrixModel) -> tuple[NDArray[np.int64], NDArray[np.float
         lower[row], upper[row] = lower[row] * scale, upper[row] * scale
     if abs(data).sum() > _LARGEST:
         raise InputError("the coefficients are too large for CP-SAT")
-    # A whole-number sum reaches a limit with the next whole number; 1e-9 forgives the product's rounding.
-    return data.astype(np.int64), np.ceil(lower - 1e-9 * abs(lower)), np.floor(upper + 1e-9 * abs(upper))
+    # A whole-number sum reaches a limit with the next whole number; 1e-12 forgives the product's rounding.
+    return data.astype(np.int64), np.ceil(lower - 1e-12 * abs(lower)), np.floor(upper + 1e-12 * abs(upper))
 
 
 def _decimal_scale(values: NDArray[np.float64]) -> int:
