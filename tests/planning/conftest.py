@@ -484,7 +484,7 @@ def backend(request: pytest.FixtureRequest) -> str:
     return request.param
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def cases() -> dict[str, Callable[[], Case]]:
     """The cases by name."""
     return CASES
