@@ -128,9 +128,22 @@ def _outcome(
         if rest.limit is not None:
             needed = least_limit(rest, attempt)
         rest = as_far_as_possible(rest)
-        solution = replace(attempt(rest), bound=None, gap=None, bound_kind=None, certificate=None)
+        solution = _without_bound(attempt(rest))
     why = explain(problem, formulation, needed)
     return Outcome(rest, solution, _open(solution, model), why)
+
+
+def _without_bound(solution: Solution) -> Solution:
+    """Keep the plan of another question, whose bound says nothing of the one that was asked."""
+    status = "feasible" if solution.status == "optimal" else solution.status
+    return replace(
+        solution,
+        status="stopped" if solution.selected is None else status,
+        bound=None,
+        gap=None,
+        bound_kind=None,
+        certificate=None,
+    )
 
 
 def _open(solution: Solution, model: CoveringModel) -> np.ndarray:

@@ -54,7 +54,8 @@ def as_far_as_possible(model: CoveringModel) -> CoveringModel:
     first = float(model.value.sum()) + 1.0
     grouped = model.group >= 0
     value = model.value + np.where(model.must, first, 0.0)
-    value[grouped] += first * model.weight[grouped] / max(float(model.weight[grouped].sum()), 1e-9)
+    weight = model.weight[grouped]
+    value[grouped] += first * weight / weight[weight > 0].min(initial=np.inf)
     nobody = np.zeros(model.must.size, np.bool_)
     return replace(model, must=nobody, value=value, targets=np.empty(0), group=np.full(model.group.size, -1))
 

@@ -20,6 +20,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from chargeplan.errors import InputError
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -137,6 +139,8 @@ def _finest_scale(
         + limit * (model.limit or 0.0)
         + float(targets.sum() * (model.weight.sum() + model.targets.sum()))
     )
+    if not magnitude < _ROOM:
+        raise InputError(f"costs and weights add up to {magnitude:.3g}; they must stay below {_ROOM:.3g}")
     largest = max(limit, float(targets.max(initial=0.0)), 1.0)
     return int(min(40.0, math.log2(_ROOM / max(magnitude, 1.0)), math.log2(_WHOLE / largest)))
 

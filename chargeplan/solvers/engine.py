@@ -67,9 +67,10 @@ def solve(
     chosen = None if backend == "auto" else backends.find(backend)
     run = Run(limits, maximise=model.maximise, on_event=on_event, cancel=cancel)
     unreachable = model.unreachable()
-    uncoverable = np.flatnonzero(model.must & unreachable)
-    if uncoverable.size or (model.group_weights(~unreachable) < model.targets * (1 - 1e-12)).any():
-        return Solution("infeasible", uncoverable=uncoverable)
+    short = model.group_weights(~unreachable) < model.targets * (1 - 1e-12)
+    if (model.must & unreachable).any() or short.any():
+        blamed = model.must | np.isin(model.group, np.flatnonzero(short))
+        return Solution("infeasible", uncoverable=np.flatnonzero(blamed & unreachable))
     work = _Work(model, run, chosen)
     work.improve()
     return work.solution()
@@ -99,6 +100,7 @@ class _Work:
         self.bound_kind: BoundKind | None = None
         self.certificate: DualCertificate | None = None
         self.infeasible = False
+        self.by_clock = False  # whether the clock decided how much was searched
         self.notes: list[str] = []
 
     def improve(self) -> None:
@@ -114,6 +116,7 @@ class _Work:
         self._bound()
         share = self._search_share()
         if not self._done():
+            self.by_clock = self.run.limits.work_limit is None and self.run.limits.time_limit is not None
             self._search(search, share * self._work_left())
         if not self._done():
             self._solve_rest(1.0 - share)
@@ -133,13 +136,15 @@ class _Work:
             selected=None if self.plan is None else np.flatnonzero(self.plan),
             certificate=self.certificate,
             seconds=run.seconds,
-            reproducible=not run.cut,
+            reproducible=not (run.cut or self.by_clock),
             notes=tuple(self.notes),
         )
 
     def _status(self) -> Status:
-        if self.plan is not None and self.run.gap is not None and self.run.gap <= 1e-9:
-            return "optimal"
+        if self.plan is not None and self.run.gap is not None:
+            whole = self.original.integer_objective
+            if self.run.best == self.run.bound or (self.run.gap <= 1e-9 and not whole):
+                return "optimal"
         return "stopped" if self.run.cut or self.plan is None else "feasible"
 
     def _done(self) -> bool:
@@ -185,13 +190,11 @@ class _Work:
         hooks = Hooks(start=self._start(matrix), report=self._report, cancel=self.run.cancel)
         began = self.run.elapsed
         try:
-            answer = checked(backend, matrix, backend.solve(matrix, limits, hooks))
+            self._take(checked(backend, matrix, backend.solve(matrix, limits, hooks)), backend)
         except BackendError as failure:
             if self.plan is None:
                 raise
             self.notes.append(f"{failure}; the plan is the best found without it")
-            return
-        self._take(answer, backend)
         ended_by_clock = (
             limits.time_limit is not None and self.run.elapsed - began >= 0.98 * limits.time_limit
         )
@@ -205,18 +208,36 @@ class _Work:
             work *= share
             if Feature.WORK_LIMIT not in backend.features:
                 seconds = work if seconds is None else min(seconds, work)
-        return replace(self.run.limits, time_limit=seconds, work_limit=work)
+        return replace(self.run.limits, time_limit=seconds, work_limit=work, gap=self._reduced_gap())
+
+    def _reduced_gap(self) -> float:
+        """Gap of the reduced model that stands for the gap asked for: relative to what is not decided yet."""
+        gap, known = (
+            self.run.limits.gap,
+            [value for value in (self.run.best, self.run.bound) if value is not None],
+        )
+        ratios = [abs(value) / max(abs(value - self.reduction.offset), 1e-9) for value in known]
+        return gap * min(ratios, default=1.0)
 
     def _take(self, answer: Answer, backend: Backend) -> None:
         if answer.status == "infeasible":
-            if self.plan is not None:
+            if self.plan is not None or self.model.limit is None:
                 raise WrongAnswer(f"{backend.name} calls infeasible what has a plan")
             self.infeasible = True
             return
         if answer.values is not None:
             self._offer_plan(answer.values[: self.model.cost.size] > 0.5)
         if answer.bound is not None and math.isfinite(answer.bound):
-            self._offer_bound(self._rounded(answer.bound + self.reduction.offset), "backend")
+            self._offer_backend_bound(self._rounded(answer.bound + self.reduction.offset), backend)
+
+    def _offer_backend_bound(self, bound: float, backend: Backend) -> None:
+        """Believe a backend's bound unless a plan is better than it by more than rounding."""
+        best = self.run.best
+        if best is not None and (bound < best if self.original.maximise else bound > best):
+            if abs(bound - best) > 1e-9 * max(abs(best), 1.0):
+                raise WrongAnswer(f"{backend.name} claims the bound {bound!r}, but a plan reaches {best!r}")
+            bound = best
+        self._offer_bound(bound, "backend")
 
     def _report(self, best: float | None, bound: float | None) -> None:
         """Pass on what a backend says of the reduced model."""
@@ -227,9 +248,10 @@ class _Work:
 
     def _rounded(self, bound: float) -> float:
         """Round a backend's bound to the objective's next integer, where every objective is one."""
-        if not self.original.integer_objective:
+        noise = max(1e-6, 1e-9 * abs(bound))
+        if not self.original.integer_objective or noise >= 0.5:
             return bound
-        return math.floor(bound + 1e-6) if self.original.maximise else math.ceil(bound - 1e-6)
+        return math.floor(bound + noise) if self.original.maximise else math.ceil(bound - noise)
 
     def _start(self, matrix: MatrixModel) -> NDArray[np.float64] | None:
         """Values of the variables of the best plan so far."""

@@ -27,6 +27,11 @@ if TYPE_CHECKING:
     from chargeplan.solvers.models.covering import CoveringModel
 
 
+# What is subtracted from a target or a limit may round; this part of the whole is forgiven, a tenth of what
+# `CoveringModel.allows` forgives.
+_ROUNDING = 1e-13
+
+
 @dataclass(frozen=True)
 class Reduction:
     """A smaller model with the same optimum, and the way back.
@@ -125,11 +130,19 @@ def _settle(step: Reduction) -> Reduction:
     settled = replace(
         model,
         need=np.where(holds, 1, need),
-        targets=np.maximum(model.targets - model.group_weights(holds), 0.0),
-        limit=None if model.limit is None else model.limit - spent,
+        targets=_left_to_reach(step, holds),
+        limit=None
+        if model.limit is None
+        else model.limit - spent + _ROUNDING * abs(step.original.limit or 0.0),
     )
     step = replace(step, model=settled, opened=opened, offset=step.offset + decided)
     return _keep(step, ~(holds | hopeless), ~(model.opened | model.closed))
+
+
+def _left_to_reach(step: Reduction, holds: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Return what is left of the targets; a sum that rounding alone keeps from its target has reached it."""
+    left = step.model.targets - step.model.group_weights(holds) - _ROUNDING * step.original.targets
+    return np.maximum(left, 0.0)
 
 
 def _merge_rows(step: Reduction) -> Reduction:

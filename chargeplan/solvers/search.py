@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,8 +18,9 @@ if TYPE_CHECKING:
 # A step takes a while by itself, and for each entry of the rows and columns that it goes through.
 _SECONDS_PER_STEP = 0.4e-6
 _SECONDS_PER_ENTRY = 0.05e-6
+_SECONDS_PER_SITE = 4e-9  # of a step of the search for the most value, which looks at every site
 _ENOUGH = 1000.0  # steps per row and site and unit of work that a search can make use of
-_CHUNKS = 20
+_CHUNK = 0.2  # units of work between two looks at the clock
 
 
 class Search:
@@ -54,8 +56,9 @@ class Search:
         ndarray or None
             (M,) bool, the best plan so far; None if none is known that the model allows.
         """
-        steps = max(int(work * self._steps_per_unit), _CHUNKS)
-        for chunk in np.diff(np.linspace(0, steps, _CHUNKS + 1).astype(int)).tolist():
+        chunks = max(math.ceil(work / _CHUNK), 1)
+        steps = max(int(work * self._steps_per_unit), chunks)
+        for chunk in np.diff(np.linspace(0, steps, chunks + 1).astype(int)).tolist():
             self._search.run(chunk)
             if run.must_stop():
                 break
@@ -73,6 +76,8 @@ def _steps_per_unit(model: CoveringModel) -> float:
     per_row = model.coverage.nnz / max(model.need.size, 1)
     per_site = model.coverage.nnz / max(model.cost.size, 1)
     seconds = _SECONDS_PER_STEP + _SECONDS_PER_ENTRY * (per_row + per_site)
+    if model.limit is not None:
+        seconds += _SECONDS_PER_SITE * model.cost.size
     # A small model is searched out long before a second is over.
     return min(1.0 / seconds, _ENOUGH * (model.need.size + model.cost.size))
 

@@ -9,9 +9,12 @@ import numpy as np
 import pytest
 from random_models import random_model
 
+from chargeplan import solvers
 from chargeplan.errors import InputError
 from chargeplan.events import Event
+from chargeplan.solvers.backends.base import Answer, Hooks
 from chargeplan.solvers.engine import solve
+from chargeplan.solvers.matrix import MatrixModel
 from chargeplan.solvers.solution import Limits
 
 
@@ -98,3 +101,63 @@ def test_limits_out_of_range_are_refused(limits: dict[str, float], word: str) ->
     """A limit that makes no sense is named."""
     with pytest.raises(InputError, match=word):
         Limits(**limits)
+
+
+def test_a_share_reached_but_for_rounding_needs_no_further_station() -> None:
+    """0.07 of 100 is a little more than 7 in binary; the required site's 7 rows reach it all the same."""
+    matrix = np.zeros((100, 94), bool)
+    matrix[:7, 0] = True
+    matrix[np.arange(7, 100), np.arange(1, 94)] = True
+    solution = solvers.set_covering(matrix, share=0.07, required=[0])
+    assert (solution.status, solution.objective) == ("optimal", 1.0)
+
+
+def test_a_budget_spent_to_the_last_bit_is_kept() -> None:
+    """Three sites of 0.1 are a budget of 0.3, whatever binary makes of it."""
+    solution = solvers.maximal_covering(np.eye(4), [1] * 4, budget=0.3, cost=[0.1] * 4, required=[0, 1, 2])
+    assert (solution.status, solution.selected.tolist()) == ("optimal", [0, 1, 2])
+
+
+def test_too_little_work_for_a_backend_leaves_the_certificate() -> None:
+    """When CP-SAT has no time for a bound of its own, the dual certificate's stands."""
+    rng = np.random.default_rng(11)
+    matrix = rng.random((900, 300)) < 0.02
+    solution = solvers.maximal_covering(matrix, rng.integers(1, 99, 900), stations=15, work_limit=0.01)
+    assert solution.bound_kind == "dual-certificate"
+    assert solution.objective <= solution.bound < 2 * solution.objective
+
+
+class _Stub:
+    """A backend that claims a bound."""
+
+    name = "stub"
+    features = frozenset()
+
+    def __init__(self, bound: float) -> None:
+        self._bound = bound
+
+    def solve(self, model: MatrixModel, limits: Limits, hooks: Hooks) -> Answer:
+        """Answer with the start and the bound."""
+        return Answer("feasible", hooks.start, float(model.objective @ hooks.start), self._bound)
+
+
+@pytest.mark.parametrize(("bound", "kept"), [(1e9 * (1 + 1e-12), 1e9), (1.0001e9, 750_000_000.0)])
+def test_a_backends_bound_is_not_believed_beyond_a_plan(
+    bound: float, kept: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Noise beyond the plan becomes the plan's value; more than noise is a wrong answer, and noted."""
+    triangle = brute_force.covering_model([[1, 1, 0], [0, 1, 1], [1, 0, 1]], cost=np.full(3, 5e8))
+    monkeypatch.setattr("chargeplan.solvers.backends.find", lambda _: _Stub(bound))
+    solution = solve(triangle, Limits(), backend="stub")
+    assert solution.objective == 1e9
+    assert solution.bound == kept
+    assert bool(solution.notes) == (kept < 1e9)
+
+
+def test_a_run_searched_by_the_clock_does_not_promise_the_same_plan_again() -> None:
+    """With seconds instead of work, how much is searched depends on the machine."""
+    rng = np.random.default_rng(8)
+    matrix = rng.random((150, 60)) < 0.1
+    matrix = matrix[matrix.any(axis=1)]
+    solution = solvers.set_covering(matrix, cost=rng.integers(1, 50, 60), time_limit=5)
+    assert not solution.reproducible

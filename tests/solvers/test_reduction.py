@@ -20,6 +20,8 @@ def test_the_reduced_optimum_is_the_full_one(setting: str, seed: int) -> None:
     reduction = reduce(model)
     assert reduction.model.coverage.shape <= model.coverage.shape
     assert brute_force.best(reduction.model).objective + reduction.offset == pytest.approx(expected)
+    everything = reduction.undo(np.ones(reduction.model.cost.size, bool))
+    assert (model.holds(everything) | ~model.must).all()
 
 
 def test_a_grid_of_equal_and_implied_rows_shrinks_to_its_core() -> None:

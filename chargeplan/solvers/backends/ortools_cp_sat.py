@@ -153,7 +153,7 @@ def _answer(cp_model: Any, solver: Any, status: Any, variables: list[Any], scale
     if status == cp_model.MODEL_INVALID:
         raise InputError("CP-SAT refused the model")
     if status == cp_model.UNKNOWN:
-        return Answer("stopped", bound=solver.best_objective_bound / scale)
+        return Answer("stopped")  # CP-SAT then says 0 for a bound that it does not have
     values = np.array([solver.value(variable) for variable in variables], np.float64)
     word = "optimal" if status == cp_model.OPTIMAL else "feasible"
     return Answer(word, values, solver.objective_value / scale, solver.best_objective_bound / scale)  # type: ignore[arg-type]

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from chargeplan.solvers.matrix import MatrixModel
     from chargeplan.solvers.solution import Limits
 
-_GRACE = 15.0  # seconds beyond the time limit before a worker counts as hung
+_GRACE = 5.0  # seconds beyond the time limit before a worker counts as hung
 
 
 @dataclass(frozen=True)

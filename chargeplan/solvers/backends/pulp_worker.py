@@ -34,7 +34,7 @@ def solve(folder: Path) -> None:
     problem, variables = build(arrays, maximise=asked["maximise"])
     log = folder / "solver.log"
     problem.solve(solver(asked, log, warm="start" in arrays))
-    status = word(problem)
+    status = word(problem, asked)
     answer: dict[str, Any] = {"status": status, "objective": None, "bound": None}
     if status in {"optimal", "feasible"}:
         np.save(
@@ -86,15 +86,22 @@ def add_rows(
 
 def solver(asked: dict[str, Any], log: Path, *, warm: bool) -> pulp.LpSolver:
     """Set up the solver with the limits it can take."""
-    settings: dict[str, Any] = {"msg": True, "timeLimit": asked["time_limit"], "gapRel": asked["gap"]}
+    settings: dict[str, Any] = {
+        "msg": True,
+        "timeLimit": asked["time_limit"],
+        "gapRel": max(asked["gap"], 1e-12),
+    }
     if asked["solver"] in {"PULP_CBC_CMD", "COIN_CMD"}:
         settings |= {"threads": asked["threads"], "logPath": str(log), "warmStart": warm}
         settings["options"] = [f"randomCbcSeed {asked['seed']}"]
     return pulp.getSolver(asked["solver"], **settings)
 
 
-def word(problem: pulp.LpProblem) -> str:
-    """Our word for how it ended."""
+def word(problem: pulp.LpProblem, asked: dict[str, Any]) -> str:
+    """Say in our words how it ended; PuLP calls optimal what GLPK had no time to prove."""
+    hurried = asked["solver"] == "GLPK_CMD" and asked["time_limit"] is not None
+    if hurried and problem.sol_status == pulp.LpSolutionOptimal:
+        return "feasible"
     return {
         pulp.LpSolutionOptimal: "optimal",
         pulp.LpSolutionIntegerFeasible: "feasible",
