@@ -12,9 +12,9 @@ How a folder is written:
 4. The new files are renamed into place; files of the old plan that the new one lacks are removed.
 5. The new ``plan.json`` is renamed into place. The plan is whole. The subfolder is removed.
 
-Only files that the old ``plan.json`` names, or the journal of a writer killed between steps 3 and 5, are
-replaced or removed. Any other file that stands where one must be written is an error, before anything
-changes.
+Only files that the old ``plan.json`` names, or the journal of a writer killed between steps 3 and 5, and
+whose SHA-256 is the one stated there, are replaced or removed: a name alone proves nothing. Any other file
+that stands where one must be written is an error, before anything changes.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ PLAN = "plan.json"
 _STAGE = ".chargeplan-writing"
 _JOURNAL = "journal.json"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
-_IN_THE_WAY = "stands where the plan must be written and is no earlier plan's: move it, or write elsewhere"
+_IN_THE_WAY = "stands where the plan must be written and is not as a plan left it: move it or write elsewhere"
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
@@ -251,19 +251,21 @@ def _owned(folder: Path) -> set[str]:
     except PlanFolderError:  # somebody else's plan.json
         plan = None
     if plan is not None:
-        return stage | {PLAN, *plan["files"]}
-    return stage | {
-        name for name, digests in _read_journal(folder).items() if _digest_of(folder / name) in digests
-    }
+        stage.add(PLAN)
+        known = {name: [digest] for name, digest in plan["files"].items()}
+    else:
+        known = _read_journal(folder)
+    return stage | {name for name, digests in known.items() if _digest_of(folder / name) in digests}
 
 
 def _read_journal(folder: Path) -> dict[str, list[str]]:
     """Read which files a killed writer had replaced or was about to, with the contents they may have."""
     try:
         journal = json.loads((folder / _STAGE / _JOURNAL).read_bytes())
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return {}
-    return {str(name): list(digests) for name, digests in journal.items() if _NAME.fullmatch(name)}
+    entries = journal.items() if isinstance(journal, dict) else ()
+    return {name: digests for name, digests in entries if _NAME.fullmatch(name) and isinstance(digests, list)}
 
 
 def _stage(stage: Path, contents: Mapping[str, bytes]) -> None:

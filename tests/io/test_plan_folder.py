@@ -93,15 +93,45 @@ def test_foreign_file_beside_an_old_plan(tmp_path) -> None:
 
 
 def test_links_are_replaced_not_followed(tmp_path) -> None:
-    """A file of the old plan that became a link is replaced; what it points to stays."""
+    """A file of the old plan that became a link to its content is replaced; what it points to stays."""
     folder, elsewhere = tmp_path / "plan", tmp_path / "elsewhere"
     write_folder(folder, FIRST, {})
-    elsewhere.write_bytes(b"mine")
-    (folder / "map.png").unlink()
+    (folder / "map.png").rename(elsewhere)
     (folder / "map.png").symlink_to(elsewhere)
-    write_folder(folder, FIRST, {})
-    assert elsewhere.read_bytes() == b"mine"
+    write_folder(folder, {**FIRST, "map.png": b"second map"}, {})
+    assert elsewhere.read_bytes() == FIRST["map.png"]
     assert not (folder / "map.png").is_symlink()
+
+
+def test_a_named_file_that_was_changed_is_not_ours(tmp_path) -> None:
+    """A name in `plan.json` proves nothing: content of another SHA-256 is neither replaced nor removed."""
+    write_folder(tmp_path, FIRST, {"n": 1})
+    (tmp_path / "map.png").write_bytes(b"mine")
+    before = contents(tmp_path)
+    for call in (lambda: check_target(tmp_path, FIRST), lambda: write_folder(tmp_path, FIRST, {"n": 2})):
+        with pytest.raises(InputError, match="stands where the plan must be written") as error:
+            call()
+        assert [fault.file for fault in error.value.faults] == [str(tmp_path / "map.png")]
+    assert contents(tmp_path) == before
+    write_folder(tmp_path, SECOND, {"n": 3})  # has no map
+    assert read_folder(tmp_path)[0]["n"] == 3
+    assert (tmp_path / "map.png").read_bytes() == b"mine"
+
+
+@pytest.mark.parametrize(
+    "journal", [b"[1, 2]", b'{"map.png": 1}', b'{"map.png": [1]}', b"7", b"[" * 100_000, b"\xff"]
+)
+def test_a_journal_that_is_none_claims_nothing(tmp_path, journal) -> None:
+    """Whatever stands in the journal's place, a foreign file stays and an empty folder can be written."""
+    (tmp_path / STAGE).mkdir()
+    (tmp_path / STAGE / "journal.json").write_bytes(journal)
+    (tmp_path / "map.png").write_bytes(b"mine")
+    with pytest.raises(InputError, match="stands where"):
+        write_folder(tmp_path, FIRST, {})
+    assert (tmp_path / "map.png").read_bytes() == b"mine"
+    (tmp_path / "map.png").unlink()
+    write_folder(tmp_path, FIRST, {"n": 1})
+    assert read_folder(tmp_path)[0]["n"] == 1
 
 
 def test_changed_and_missing_files_are_refused(tmp_path) -> None:
