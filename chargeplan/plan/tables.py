@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from chargeplan.plan.answer import Plan
     from chargeplan.problem import Problem
 
+_SMALLEST = 0.05  # metres: a smaller circle has no area on the grid of 7 decimals (1.1 cm)
+
 
 def tables(plan: Plan) -> Mapping[str, gpd.GeoDataFrame]:
     """Build the layers of a plan that was just made, by file name without ending.
@@ -124,9 +126,9 @@ def service_area(stations: NDArray[np.float64], radius: float) -> shapely.Geomet
     stations
         (K, 2) longitude and latitude, degrees.
     radius
-        Metres on the ellipsoid.
+        Metres on the ellipsoid; drawn as no less than `_SMALLEST`.
     """
-    circles = geodesic_circles(stations, radius)
+    circles = geodesic_circles(stations, max(radius, _SMALLEST))
     merged = shapely.union_all(circles) if len(stations) else shapely.MultiPolygon()
     return shapely.normalize(shapely.set_precision(merged, 1e-7))
 
