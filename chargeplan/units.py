@@ -63,3 +63,38 @@ def format_length(metres: float) -> str:
         A length in metres.
     """
     return f"{round(metres, 2):,.10g} m" if metres < 1000 else f"{metres / 1000:,.6g} km"
+
+
+def format_distance(metres: float) -> str:
+    """Write a measured distance, shortened and never rounded up: 999.97 m is nearer than 1 km, and reads so.
+
+    Parameters
+    ----------
+    metres
+        A distance in metres.
+    """
+    if metres < 1000:
+        return f"{math.floor(10 * metres) / 10:,.1f} m"
+    return f"{math.floor(metres / 10) / 100:,.2f} km"
+
+
+def format_share(share: float) -> str:
+    """Write a share in percent, shortened and never rounded up: only all is 100 %.
+
+    Parameters
+    ----------
+    share
+        Between 0 and 1.
+    """
+    return "100 %" if share >= 1.0 else f"{math.floor(10_000 * share + 1e-9) / 100:.2f} %"
+
+
+def format_gap(gap: float) -> str:
+    """Write a proven gap in percent, shortened and never rounded down: no plan is better than proven.
+
+    Parameters
+    ----------
+    gap
+        Relative, at least 0.
+    """
+    return f"{math.ceil(10_000 * gap - 1e-9) / 100:.2f} %"

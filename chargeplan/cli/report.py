@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import textwrap
 from collections import Counter
 from typing import TYPE_CHECKING
@@ -11,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from chargeplan.units import format_length
+from chargeplan.units import format_distance, format_gap, format_length, format_share
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -87,12 +86,14 @@ class Report:
                 _name(name, required=standard.required),
                 _radius(standard.radius_m, standard.metric, strict=standard.strict),
                 f"{standard.demand_points:,}",
-                *([_percent(before.standards[place].share)] if before else []),
-                _percent(standard.share),
+                *([format_share(before.standards[place].share)] if before else []),
+                format_share(standard.share),
                 _distance(standard.max_distance_m),
                 _yes_or_no(met=standard.met, required=standard.required),
             )
         self._console.print(table)
+        corridors = record.audit.corridors if record.audit else {}
+        self._stretches({name: corridor["longest_gap_m"] for name, corridor in corridors.items()})
         for reason in record.infeasible.reasons if record.infeasible else ():
             self._line("Why", reason)
         count = record.stations
@@ -113,12 +114,13 @@ class Report:
                 _name(standard.name, required=standard.required),
                 _radius(standard.radius_m, standard.metric, strict=standard.strict),
                 f"{standard.demand_points:,}",
-                _percent(standard.share),
+                format_share(standard.share),
                 _distance(standard.max_distance_m),
                 standard.farthest or "-",
                 _yes_or_no(met=standard.met, required=standard.required),
             )
         self._console.print(table)
+        self._stretches({name: corridor["longest_gap_m"] for name, corridor in report.corridors().items()})
         self._line("Stations", f"{report.stations:,}")
         self._caveats(report.notes, [])
 
@@ -130,6 +132,12 @@ class Report:
         self._console.print(Text.assemble((word.ljust(INDENT), "bold"), first), soft_wrap=True)
         for line in rest:
             self._console.print(Text(" " * INDENT + line), soft_wrap=True)
+
+    def _stretches(self, longest: Mapping[str, float | None]) -> None:
+        """Print the other reading of a corridor's promise: how far apart its stations are."""
+        for name, metres in longest.items():
+            length = "a road has no station" if metres is None else format_distance(metres)
+            self._line("Spacing", f"{name}: longest stretch of a road between stations: {length}")
 
     def _caveats(self, warnings: Iterable[str], not_planned: Iterable[str]) -> None:
         for warning in warnings:
@@ -163,13 +171,7 @@ def _radius(metres: float, metric: str, *, strict: bool) -> str:
 
 
 def _distance(metres: float | None) -> str:
-    """Write a distance in whole metres, never rounded up to a radius that it is below."""
-    return "out of reach" if metres is None else format_length(math.floor(metres))
-
-
-def _percent(share: float) -> str:
-    """Write a share in percent, never rounded up to 100."""
-    return "100%" if share == 1.0 else f"{min(100 * share, 99.99):.2f}%"
+    return "out of reach" if metres is None else format_distance(metres)
 
 
 def _yes_or_no(*, met: bool, required: bool) -> Text:
@@ -199,12 +201,10 @@ def _proof(record: PlanRecord) -> str:
     kind = BOUNDS[record.bound_kind]
     if record.gap < 1e-9:
         return f"no better plan exists ({kind})"
-    change = (
-        f"serve at most {record.gap:.2%} more" if record.sense == "max" else f"save at most {record.gap:.2%}"
-    )
-    return (
-        f"a better plan could {change}: {_number(record.objective)}, bound {_number(record.bound)} ({kind})"
-    )
+    change = "serve at most" if record.sense == "max" else "save at most"
+    more = " more" if record.sense == "max" else ""
+    figures = f"{_number(record.objective)}, bound {_number(record.bound)}"
+    return f"a better plan could {change} {format_gap(record.gap)}{more}: {figures} ({kind})"
 
 
 def _number(value: float) -> str:

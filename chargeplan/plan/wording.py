@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from chargeplan.units import format_length
+from chargeplan.units import format_distance, format_gap, format_length, format_share
 
 if TYPE_CHECKING:
     from chargeplan.plan.answer import Plan, StandardResult
@@ -30,16 +30,16 @@ def summary(plan: Plan) -> str:
 
 def _standard_line(standard: StandardResult) -> str:
     word = "less than" if standard.strict else "at most"
-    far = "out of reach" if standard.max_distance_m is None else format_length(standard.max_distance_m)
+    far = "out of reach" if standard.max_distance_m is None else format_distance(standard.max_distance_m)
     promise = (
         f"{'' if standard.required else 'aim, '}{word} {format_length(standard.radius_m)} ({standard.metric})"
     )
     verdict = "met" if standard.met else "NOT MET"
-    return f"{standard.name}: {promise}: {verdict}; {standard.share:.2%} covered, farthest {far}"
+    return f"{standard.name}: {promise}: {verdict}; {format_share(standard.share)} covered, farthest {far}"
 
 
 def _proof_line(plan: Plan) -> str:
     if plan.gap is None:
         return f"{plan.status}: no bound is known"
-    figures = f"objective {plan.objective:,.6g}, bound {plan.bound:,.6g}, gap {plan.gap:.2%}"
+    figures = f"objective {plan.objective:,.6g}, bound {plan.bound:,.6g}, gap {format_gap(plan.gap)}"
     return f"{plan.status}: {figures} ({plan.bound_kind})"

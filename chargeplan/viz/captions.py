@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from chargeplan.units import format_length
+from chargeplan.units import format_distance, format_length, format_share
 from chargeplan.viz.scene import district_names
 from chargeplan.viz.style import lettering
 
@@ -53,14 +53,14 @@ def _standard_lines(standard: Standard, result: StandardResult) -> Iterator[str]
     weight = f"{result.weight:,.0f} km of road" if standard.corridor else f"a weight of {result.weight:,.0f}"
     stations = f"{result.stations} stations" if result.stations > 1 else "a station"
     way = {"road": "by road", "matrix": "by the given table"}.get(result.metric, "in a straight line")
-    yield f"{percent(result.share)} of {weight}"
+    yield f"{format_share(result.share)} of {weight}"
     radius = format_length(result.radius_m)
     yield f"less than {radius} from {stations}" if result.strict else f"within {radius} of {stations}"
     yield way
     if result.target_share < 1:
-        yield f"(asked for: {percent(result.target_share)})"
+        yield f"(asked for: {format_share(result.target_share)})"
     if result.max_distance_m is not None:
-        yield f"farthest: {_length(result.max_distance_m)}"
+        yield f"farthest: {format_distance(result.max_distance_m)}"
 
 
 def _gap_lines(plan: Plan, result: StandardResult) -> Iterator[str]:
@@ -68,19 +68,7 @@ def _gap_lines(plan: Plan, result: StandardResult) -> Iterator[str]:
     audited = plan.record.audit.corridors if plan.record.audit else {}
     gap = audited.get(result.name, {}).get("longest_gap_m")
     if gap is not None:
-        yield f"longest stretch between stations: {_length(gap)}"
-
-
-def _length(metres: float) -> str:
-    """Write a length shortened, never rounded up: 999.97 m is nearer than 1 km, and reads so."""
-    if metres < 1000:
-        return f"{math.floor(10 * metres) / 10:,.1f} m"
-    return f"{math.floor(metres / 10) / 100:,.2f} km"
-
-
-def percent(share: float) -> str:
-    """Write a share in percent, shortened, never rounded up: only all is 100 %."""
-    return "100 %" if share >= 1.0 else f"{math.floor(10_000 * share + 1e-9) / 100:.2f} %"
+        yield f"longest stretch between stations: {format_distance(gap)}"
 
 
 def remarks(problem: Problem, plan: Plan) -> str:

@@ -30,7 +30,7 @@ def test_audit_tells_by_its_exit_code(town, run, stations, code):
     (town / "stations.csv").write_text("lon,lat\n" + stations, encoding="utf-8")
     done = run("audit", ".", "stations.csv")
     assert done.returncode == code, done.stderr
-    assert ("100%" in done.stdout) is (code == 0)
+    assert ("100 %" in done.stdout) is (code == 0)
 
 
 def test_audit_agrees_with_the_plan(town, run):

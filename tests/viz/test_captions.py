@@ -6,19 +6,9 @@ import math
 from dataclasses import replace
 
 import numpy as np
-import pytest
 
 from chargeplan.viz import captions
 from chargeplan.viz.style import lettering
-
-
-@pytest.mark.parametrize(
-    ("share", "text"),
-    [(1.0, "100 %"), (0.999999999, "99.99 %"), (0.9, "90.00 %"), (0.57, "57.00 %"), (0.0, "0.00 %")],
-)
-def test_only_all_is_a_hundred_percent(share, text):
-    """Shares are cut, not rounded up."""
-    assert captions.percent(share) == text
 
 
 def test_a_gap_is_rounded_away_from_the_optimum(town, plan_of):
