@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import struct
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from chargeplan.errors import Fault, InputError
 
 if TYPE_CHECKING:
     from os import PathLike
+
+    JSONValue: TypeAlias = "str | int | float | list[JSONValue] | frozenset[str] | None"
 
 _FIRST_BYTES = {
     ".csv": b"",
@@ -63,6 +66,33 @@ def check_shapefile(path: Path) -> None:
     header = _head(path, 28)
     if len(header) < 28 or path.stat().st_size != 2 * struct.unpack(">i", header[24:])[0]:
         raise fault(path, "cannot be read: its length is not what its header says")
+
+
+def check_geojson(path: Path) -> None:
+    """Check that a file is JSON, and names its CRS rather than linking to it, since GDAL follows such links.
+
+    Raises
+    ------
+    InputError
+        It is no JSON, or an object in it has a `crs` of another type than ``"name"``.
+    """
+
+    def types(members: list[tuple[str, JSONValue]]) -> frozenset[str]:
+        """Keep the types of an object alone; compare keys as GDAL does: whatever their case, up to a NUL."""
+        read = [(key.partition("\0")[0].lower(), value) for key, value in members]
+        for key, value in read:
+            if key == "crs" and isinstance(value, frozenset) and value != {"name"}:
+                raise fault(path, 'its "crs" is not given by name; only {"type": "name", ...} is read')
+        return frozenset(str(value) for key, value in read if key == "type")
+
+    try:
+        json.loads(path.read_bytes().decode("utf-8-sig"), object_pairs_hook=types)
+    except OSError as error:
+        raise fault(path, f"cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise fault(path, "is not UTF-8 text; save it as UTF-8") from None
+    except (ValueError, RecursionError) as error:
+        raise fault(path, f"cannot be read: is no JSON: {error}") from None
 
 
 def digest(path: str | PathLike[str]) -> str:

@@ -1,8 +1,9 @@
 """Vector layers and CSV tables, as they stand.
 
 Files are opened by the driver that belongs to their suffix, and only if their first bytes agree: GDAL would
-otherwise open whatever it recognises, such as a virtual layer that points elsewhere. Archives and XML formats
-are not read.
+otherwise open whatever it recognises, such as a virtual layer that points elsewhere. JSON needs its driver by
+name, since several drivers recognise it, and one of them runs what it says. Archives and XML formats are not
+read.
 """
 
 from __future__ import annotations
@@ -16,13 +17,14 @@ import geopandas as gpd
 import pyogrio
 from pyogrio.errors import DataLayerError, DataSourceError, FeatureError, GeometryError
 
-from chargeplan.io.files import check_file, check_shapefile, fault
+from chargeplan.io.files import check_file, check_geojson, check_shapefile, fault
 from chargeplan.io.tables import read_point_table
 
 if TYPE_CHECKING:
     from os import PathLike
 
 _PARQUET = (".parquet", ".geoparquet")
+_GEOJSON = (".geojson", ".json")
 
 
 def read_layer(path: str | PathLike[str], layer: str | None = None) -> gpd.GeoDataFrame:
@@ -57,13 +59,17 @@ def read_layer(path: str | PathLike[str], layer: str | None = None) -> gpd.GeoDa
 
 
 def _read_vector(path: Path, layer: str | None) -> gpd.GeoDataFrame:
+    source = str(path)
     if path.suffix.lower() == ".shp":
         check_shapefile(path)
+    if path.suffix.lower() in _GEOJSON:
+        check_geojson(path)
+        source = f"GeoJSON:{path}"
     try:
         with warnings.catch_warnings(record=True) as remarks:
             warnings.simplefilter("always")
-            layer = _choose_layer(path, layer)
-            frame = pyogrio.read_dataframe(path, layer=layer, on_invalid="ignore")
+            layer = _choose_layer(path, source, layer)
+            frame = pyogrio.read_dataframe(source, layer=layer, on_invalid="ignore")
     except (DataSourceError, DataLayerError, FeatureError, GeometryError, ValueError, RuntimeError) as error:
         raise fault(path, f"cannot be read: {error}") from None
     if not isinstance(frame, gpd.GeoDataFrame):
@@ -72,8 +78,8 @@ def _read_vector(path: Path, layer: str | None) -> gpd.GeoDataFrame:
     return frame
 
 
-def _choose_layer(path: Path, layer: str | None) -> str:
-    names = [str(name) for name, _ in pyogrio.list_layers(path)]
+def _choose_layer(path: Path, source: str, layer: str | None) -> str:
+    names = [str(name) for name, _ in pyogrio.list_layers(source)]
     if layer is None and len(names) == 1:
         return names[0]
     if layer in names:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 
 import geopandas as gpd
 import numpy as np
@@ -143,6 +144,64 @@ def test_other_formats_are_refused(tmp_path, name, content, message) -> None:
     """Only the formats we chose are opened, whatever GDAL would make of the content."""
     (tmp_path / name).write_bytes(content)
     assert message in fault(tmp_path / name)
+
+
+@pytest.mark.parametrize("suffix", [".json", ".geojson"])
+def test_pipelines_are_not_run(tmp_path, suffix) -> None:
+    """JSON that tells GDAL to run a pipeline over another file is refused, and that file is not read."""
+    POINTS.to_file(tmp_path / "secret.geojson")
+    read = f"gdal vector pipeline ! read {tmp_path / 'secret.geojson'}"
+    line = f"{read} ! write --output-format stream streamed_dataset"
+    path = tmp_path / f"points{suffix}"
+    path.write_text(json.dumps({"type": "gdal_streamed_alg", "command_line": line}), encoding="utf-8")
+    assert "cannot be read" in fault(path)
+
+
+@pytest.mark.parametrize("kind", ["json", "geojson"])
+def test_other_json_is_refused(tmp_path, kind) -> None:
+    """JSON of another kind than GeoJSON is refused, whichever driver knows it."""
+    path = tmp_path / f"points.{kind}"
+    arcs = {"type": "Topology", "objects": {"a": {"type": "Point", "coordinates": [1, 2]}}, "arcs": []}
+    path.write_text(json.dumps(arcs), encoding="utf-8")
+    assert "cannot be read" in fault(path)
+
+
+@pytest.mark.parametrize(
+    "crs",
+    [
+        '"crs": {"type": "link", "properties": {"href": "http://localhost:9/crs"}}',
+        '"crs": {"type": "url", "properties": {"url": "http://localhost:9/crs"}}',
+        '"CRS": {"Type": "LINK", "properties": {"href": "http://localhost:9/crs"}}',
+        '"crs\\u0000": {"type": "link", "properties": {"href": "http://localhost:9/crs"}}',
+        '"crs": {"type": "name", "type": "link", "properties": {"href": "http://localhost:9/crs"}}',
+        '"crs": {"type": "link", "properties": {"href": "http://localhost:9/crs"}}, "crs": null',
+        '"crs": {"properties": {"href": "http://localhost:9/crs"}}',
+    ],
+)
+@pytest.mark.parametrize("where", ["collection", "geometry"])
+def test_linked_crs_is_refused(tmp_path, crs, where) -> None:
+    """A GeoJSON `crs` that is not a name is refused before GDAL could follow it, wherever it stands."""
+    outer, inner = (f", {crs}" if where == place else "" for place in ("collection", "geometry"))
+    point = f'{{"type": "Point", "coordinates": [1, 2]{inner}}}'
+    row = f'{{"type": "Feature", "properties": {{}}, "geometry": {point}}}'
+    path = tmp_path / "points.geojson"
+    path.write_text(f'{{"type": "FeatureCollection"{outer}, "features": [{row}]}}', encoding="utf-8")
+    assert "not given by name" in fault(path)
+
+
+def test_named_crs_is_read(tmp_path) -> None:
+    """A `crs` given by name still counts, and a column of that name is a column."""
+    path = tmp_path / "points.geojson"
+    POINTS.to_crs(3857).assign(crs="mine").to_file(path)
+    assert read_layer(path).crs == "EPSG:3857"
+    assert read_layer(path)["crs"].tolist() == ["mine", "mine"]
+
+
+def test_nested_json_is_refused(tmp_path) -> None:
+    """JSON nested beyond measure is bad input, not a crash."""
+    path = tmp_path / "points.geojson"
+    path.write_text('{"a": ' + "[" * 100_000, encoding="utf-8")
+    assert "cannot be read" in fault(path)
 
 
 def test_absent_files(tmp_path) -> None:
