@@ -65,9 +65,125 @@ def test_refuses(where) -> None:
 
 
 def test_columns_that_differ_only_in_case() -> None:
-    """SQL cannot tell such columns apart, so a selection is refused."""
-    with pytest.raises(InputError, match="duplicate column name"):
-        select(pd.DataFrame({"Name": [1], "name": [2]}), "name = 1")
+    """SQL cannot tell such columns apart: a selection by one is refused, by another column not."""
+    table = pd.DataFrame({"Name": [1, 2], "name": [2, 1], "n": [1, 2]})
+    with pytest.raises(InputError, match="cannot tell the columns 'Name' and 'name' apart"):
+        select(table, "name = 1")
+    assert select(table, "n = 1").tolist() == [True, False]
+
+
+@pytest.mark.parametrize("where", ['"wieght" > 6', '6 < ("wieght")', '"class" = "urban"', '"rowid" > 1'])
+def test_misspelt_quoted_column(where) -> None:
+    """A name in double quotes that is no column is refused, rather than taken for text."""
+    with pytest.raises(InputError, match="there is no column"):
+        select(TABLE.assign(weight=1), where)
+
+
+def test_quotes_inside_text() -> None:
+    """Double quotes inside text or a comment are no names, and names may be written in any case."""
+    table = pd.DataFrame({"name": ['a "b"', "c"]})
+    assert select(table, """NAME = 'a "b"' AND "Name" <> 'it''s "x"' -- "y" """).tolist() == [True, False]
+
+
+@pytest.mark.parametrize(
+    "where",
+    ["1) LIMIT (1", "people > 0) GROUP BY (people > 0", "1) ORDER BY (people", "(1", "1)", "'(' = '(')"],
+)
+def test_expression_stands_alone(where) -> None:
+    """An expression cannot close the parenthesis it is put in."""
+    with pytest.raises(InputError, match="parentheses do not match"):
+        select(TABLE, where)
+
+
+def test_parentheses_inside_text() -> None:
+    """Parentheses in text, names and comments do not count."""
+    table = pd.DataFrame({"a)": [1, 2], "b": ["(", ")"]})
+    assert select(table, """"a)" = 1 AND b = '(' /* ) */ -- )""").tolist() == [True, False]
+
+
+@pytest.mark.parametrize("where", ["max(people) > 5", "count(*) > 1"])
+def test_aggregates_are_refused(where) -> None:
+    """A selection looks at one row at a time."""
+    with pytest.raises(InputError, match="columns: class, people"):
+        select(TABLE, where)
+
+
+@pytest.mark.parametrize("name", ["rowid", "oid", "_rowid_", "ROWID", "row number", "layer"])
+def test_columns_named_like_sqlites_own(name) -> None:
+    """A column may be called like SQLite's row numbers or ours, and rows are still told apart."""
+    table = pd.DataFrame({name: [3, 1, 2], "n": [1, 2, 3]})
+    assert select(table, f'"{name}" < 3').tolist() == [False, True, True]
+    assert select(table, f'"{name}" < 3 AND n < 3').tolist() == [False, True, False]
+
+
+def test_row_numbers_are_no_column() -> None:
+    """SQLite's row numbers cannot be asked for, since they are no column."""
+    with pytest.raises(InputError, match="columns: class"):
+        select(TABLE, "rowid < 3")
+
+
+@pytest.mark.parametrize("values", [["5", "n/a", "700"], [5, "n/a", 700]])
+@pytest.mark.parametrize(
+    "where",
+    [
+        "n > 600",
+        "600 < n",
+        "(n) >= -6",
+        "n BETWEEN 1 AND 9",
+        "n NOT BETWEEN 1 AND 9",
+        '"n" <> 5',
+        "n IN (5, 6)",
+        "m < n",
+        "layer.n > 6",
+        "NOT n > 6",
+    ],
+)
+def test_text_against_numbers(values, where) -> None:
+    """Numbers compared with text are refused and the row is named, since SQLite calls all text larger."""
+    with pytest.raises(InputError, match="compares numbers with the text 'n/a'") as error:
+        select(pd.DataFrame({"n": values, "m": 1}), where)
+    assert [(fault.row, fault.column) for fault in error.value.faults] == [(2, "n")]
+
+
+@pytest.mark.parametrize(
+    ("where", "expected"),
+    [
+        ("n = 'n/a'", [1]),
+        ("n IS NOT NULL", [0, 1]),
+        ("n LIKE 'n%'", [1]),
+        ("CAST(n AS REAL) > 1", [0]),
+        ("length(n) > 2", [1]),
+        ("3 = length(n)", [1]),
+        ("n > 'm'", [1]),
+    ],
+)
+def test_text_as_text(where, expected) -> None:
+    """Text may be compared with text, measured and converted."""
+    assert np.flatnonzero(select(pd.DataFrame({"n": ["5", "n/a", None]}), where)).tolist() == expected
+
+
+def test_text_that_is_numbers() -> None:
+    """Text that is all numbers is compared as numbers, but codes with leading zeros as text."""
+    table = pd.DataFrame({"n": ["1.50", "1E3", None], "code": ["007", "7", "08"], "big": ["1", "2", "10"]})
+    assert select(table, "n > 600").tolist() == [False, True, False]
+    assert select(table, "code = '007'").tolist() == [True, False, False]
+    assert select(table, "big > 3").tolist() == [False, False, True]
+    assert select(table, "big = '10'").tolist() == [False, False, True]
+
+
+def test_integers_beyond_64_bits() -> None:
+    """An integer that SQLite cannot store is still compared by its size."""
+    table = pd.DataFrame({"n": pd.Series([18446744073709551615, 5], dtype=object)})
+    assert select(table, "n > 6").tolist() == [True, False]
+    with pytest.raises(InputError, match="too large"):
+        select(pd.DataFrame({"n": pd.Series([10**400], dtype=object)}), "n > 6")
+
+
+@pytest.mark.parametrize("where", ["people > '\udc80'", "people > '\0'"])
+def test_characters_that_sqlite_does_not_take(where) -> None:
+    """Half a character, or NUL, is bad input, not a crash."""
+    with pytest.raises(InputError, match="columns: class"):
+        select(TABLE, where)
 
 
 def test_no_columns() -> None:
