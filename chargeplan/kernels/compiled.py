@@ -25,7 +25,8 @@ def kernel(function: Function) -> Function:
     """Compile a function on its first call and keep the machine code on disk.
 
     numba's cache notices an edit in the function's own file only: a kernel and its compiled helpers share
-    one file.
+    one file. It also remembers the types it was called with by name: no kernel takes a class of ours, or a
+    cache that is older than a renaming could not be read.
 
     Parameters
     ----------

@@ -6,7 +6,7 @@ its rarest member, so only the sets of that member are compared, by a signature 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -19,17 +19,12 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
     from scipy.sparse import csr_array
 
+    Names = NDArray[np.int32]
+    # The members of set i are indptr[i]:indptr[i + 1], ascending; holders are the same the other way round.
+    Sets = tuple[NDArray[np.int64], Names]
+
 _ODD = np.uint64(0x9E3779B97F4A7C15)
 _PIECE = 500  # sets in the smallest piece of work
-
-
-class _Sets(NamedTuple):
-    """The members of every set and the sets that hold every member, both ascending."""
-
-    indptr: NDArray[np.int64]
-    members: NDArray[np.int32]
-    holder_indptr: NDArray[np.int64]
-    holders: NDArray[np.int32]
 
 
 @kernel
@@ -61,33 +56,33 @@ def _signatures(indptr: NDArray[np.int64], members: NDArray[np.int32], out: NDAr
 
 
 @kernel
-def _contains(sets: _Sets, large: int, small: int) -> bool:
+def _contains(indptr: NDArray[np.int64], members: Names, large: int, small: int) -> bool:
     """Tell whether every member of one set is in another."""
-    t, last = sets.indptr[large], sets.indptr[large + 1]
-    for s in range(sets.indptr[small], sets.indptr[small + 1]):
-        member = sets.members[s]
-        while t < last and sets.members[t] < member:
+    t, last = indptr[large], indptr[large + 1]
+    for s in range(indptr[small], indptr[small + 1]):
+        while t < last and members[t] < members[s]:
             t += 1
-        if t == last or sets.members[t] != member:
+        if t == last or members[t] != members[s]:
             return False
     return True
 
 
 @kernel
-def _rarest(sets: _Sets, i: int) -> int:
+def _rarest(indptr: NDArray[np.int64], members: Names, holder_indptr: NDArray[np.int64], i: int) -> int:
     """Return the member of a set that the fewest sets hold."""
-    rarest, fewest = -1, sets.holders.size + 1
-    for t in range(sets.indptr[i], sets.indptr[i + 1]):
-        member = int(sets.members[t])
-        holders = sets.holder_indptr[member + 1] - sets.holder_indptr[member]
+    rarest, fewest = -1, members.size + 1
+    for t in range(indptr[i], indptr[i + 1]):
+        member = int(np.int64(members[t]))
+        holders = holder_indptr[member + 1] - holder_indptr[member]
         if holders < fewest:
-            rarest, fewest = member, holders
+            rarest, fewest = member, int(holders)
     return rarest
 
 
 @kernel
 def _mark_supersets(
-    sets: _Sets,
+    sets: Sets,
+    holders: Sets,
     signatures: NDArray[np.uint64],
     rank: NDArray[np.float64],
     start: int,
@@ -95,25 +90,28 @@ def _mark_supersets(
     marked: NDArray[np.bool_],
 ) -> None:
     """Mark the sets that contain a set of at least their own rank; of equal ones the first stays unmarked."""
+    indptr, members = sets
+    holder_indptr, holder = holders
     for i in range(start, stop):
-        size = sets.indptr[i + 1] - sets.indptr[i]
+        size = indptr[i + 1] - indptr[i]
         if size == 0 or marked[i]:
             continue  # what a marked set marks, the one that marked it marks as well
-        rarest = _rarest(sets, i)
-        for h in range(sets.holder_indptr[rarest], sets.holder_indptr[rarest + 1]):
-            k = sets.holders[h]
-            other = sets.indptr[k + 1] - sets.indptr[k]
+        rarest = _rarest(indptr, members, holder_indptr, i)
+        for h in range(holder_indptr[rarest], holder_indptr[rarest + 1]):
+            k = int(np.int64(holder[h]))
+            other = indptr[k + 1] - indptr[k]
             if k == i or marked[k] or other < size or signatures[i] & ~signatures[k] or rank[i] < rank[k]:
                 continue
             if other == size and rank[i] == rank[k] and k < i:
                 continue
-            if _contains(sets, k, i):
+            if _contains(indptr, members, k, i):
                 marked[k] = True
 
 
 @kernel
 def _mark_subsets(
-    sets: _Sets,
+    sets: Sets,
+    holders: Sets,
     signatures: NDArray[np.uint64],
     rank: NDArray[np.float64],
     start: int,
@@ -121,20 +119,22 @@ def _mark_subsets(
     marked: NDArray[np.bool_],
 ) -> None:
     """Mark the sets that lie in a set of at most their own rank; of equal ones the first stays unmarked."""
+    indptr, members = sets
+    holder_indptr, holder = holders
     for i in range(start, stop):
-        size = sets.indptr[i + 1] - sets.indptr[i]
+        size = indptr[i + 1] - indptr[i]
         if size == 0:
             marked[i] = True
             continue
-        rarest = _rarest(sets, i)
-        for h in range(sets.holder_indptr[rarest], sets.holder_indptr[rarest + 1]):
-            k = sets.holders[h]
-            other = sets.indptr[k + 1] - sets.indptr[k]
+        rarest = _rarest(indptr, members, holder_indptr, i)
+        for h in range(holder_indptr[rarest], holder_indptr[rarest + 1]):
+            k = int(np.int64(holder[h]))
+            other = indptr[k + 1] - indptr[k]
             if k == i or other < size or signatures[i] & ~signatures[k] or rank[k] > rank[i]:
                 continue
             if other == size and rank[i] == rank[k] and i < k:
                 continue
-            if _contains(sets, k, i):
+            if _contains(indptr, members, k, i):
                 marked[i] = True
                 break
 
@@ -171,16 +171,16 @@ def _label_components(
 
 def _marked(
     mark: Callable[..., None],
-    sets: tuple[NDArray[np.int64], NDArray[np.int32]],
-    holders: tuple[NDArray[np.int64], NDArray[np.int32]],
+    sets: Sets,
+    holders: Sets,
     rank: NDArray[np.float64],
     marked: NDArray[np.bool_],
 ) -> NDArray[np.bool_]:
     signatures = np.empty(rank.size, np.uint64)
     with np.errstate(over="ignore"):  # the hash wraps around on purpose
         _signatures(*sets, signatures)
-    both = _Sets(*sets, *holders)
-    in_pieces(lambda start, stop: mark(both, signatures, rank, start, stop, marked), rank.size, _PIECE)
+    given = sets, holders, signatures, rank
+    in_pieces(lambda start, stop: mark(*given, start, stop, marked), rank.size, _PIECE)
     read_only(marked)
     return marked
 

@@ -6,7 +6,7 @@ The relation comes out directly, row by row; there is never an array of all sour
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -20,6 +20,11 @@ if TYPE_CHECKING:
 
     Records = NDArray[Any]
     Names = NDArray[np.int32]
+    # Row pointers, arcs, and the width of a bucket of the search.
+    Graph = tuple[NDArray[np.int64], Records, float]
+    # Snapped points, by node too: at node v are start[v]:start[v + 1] of the names; then node and leg of
+    # every point.
+    Points = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]
 
 _PIECE = 32  # sources in the smallest piece of work
 _MOST_BUCKETS = 2**16
@@ -100,32 +105,6 @@ class Snapped:
         read_only(node, leg)
         object.__setattr__(self, "node", node)
         object.__setattr__(self, "leg", leg)
-
-
-class _Graph(NamedTuple):
-    """What kernels see of a road graph; `width` is that of a bucket of the search."""
-
-    indptr: NDArray[np.int64]
-    arcs: Records
-    width: float
-
-
-class _Points(NamedTuple):
-    """Snapped points, also by node: those at node v are ``start[v]:start[v + 1]`` of `name`, ascending."""
-
-    start: NDArray[np.int64]
-    name: NDArray[np.int64]
-    node: NDArray[np.int64]
-    leg: NDArray[np.float64]
-
-
-class _Limit(NamedTuple):
-    """How far is too far, and whether distances are kept; `least_leg` is the shortest leg of any site."""
-
-    radius: float
-    strict: bool
-    least_leg: float
-    keep: bool
 
 
 # An arc out of a node. A node: its distance (infinite unless touched) and its neighbours in the list of its
@@ -250,14 +229,17 @@ def _grown_metres(metres: NDArray[np.float64], size: int, room: int) -> NDArray[
 
 @kernel
 def _reach_sites(
-    graph: _Graph,
-    demand: _Points,
-    sites: _Points,
+    graph: Graph,
+    demand: Points,
+    sites: Points,
     sources: NDArray[np.int64],
-    limit: _Limit,
+    limit: tuple[float, bool, float, bool],
     counts: NDArray[np.int64],
 ) -> tuple[Names, NDArray[np.float64]]:
     """Find the sites in reach of all demand points at the source nodes.
+
+    A limit is the radius, whether it is out of reach itself, the shortest leg of any site, and whether to
+    keep distances.
 
     Returns the sites (and, when kept, the distances) of the points in the order of the sources; `counts`
     gets how many each point has.
@@ -265,17 +247,18 @@ def _reach_sites(
     indptr, arcs, width = graph
     start, name, _, leg = demand
     site_start, site_name, site_node, site_leg = sites
+    radius, strict, least_site_leg, keep = limit
     nodes, touched = np.empty(indptr.size - 1, _NODE), np.empty(indptr.size - 1, np.int32)
     for v in range(nodes.size):
         nodes[v]["distance"] = np.inf
-    heads = np.full(int((limit.radius + _SLACK) / width) + 2, -1, np.int32)
+    heads = np.full(int((radius + _SLACK) / width) + 2, -1, np.int32)
     names, metres = np.empty(0, np.int32), np.empty(0, np.float64)
     size = 0
     for source in sources:
         least = np.inf
         for place in range(start[source], start[source + 1]):
             least = min(least, leg[name[place]])
-        far = limit.radius - least - limit.least_leg + _SLACK
+        far = radius - least - least_site_leg + _SLACK
         if not far >= 0.0:
             continue
         count = _search(indptr, arcs, source, far, 1.0 / width, nodes, touched, heads)
@@ -283,21 +266,21 @@ def _reach_sites(
         most = size + found.size * (start[source + 1] - start[source])
         if most > names.size:
             names = _grown_names(names, size, 2 * most)
-            if limit.keep:
+            if keep:
                 metres = _grown_metres(metres, size, 2 * most)
         for place in range(start[source], start[source + 1]):
             before = size
             for site in found:
                 way = leg[name[place]] + nodes[site_node[site]]["distance"] + site_leg[site]
-                if way < limit.radius or (way == limit.radius and not limit.strict):
+                if way < radius or (way == radius and not strict):
                     names[size] = site
-                    if limit.keep:
+                    if keep:
                         metres[size] = way
                     size += 1
             counts[name[place]] = size - before
         for t in range(count):
             nodes[touched[t]]["distance"] = np.inf
-    kept = size * int(limit.keep)
+    kept = size * int(keep)
     return _grown_names(names, size, size), _grown_metres(metres, kept, kept)
 
 
@@ -320,19 +303,19 @@ def _place(
                 size += 1
 
 
-def _by_node(points: Snapped, nodes: int, name: str) -> _Points:
+def _by_node(points: Snapped, nodes: int, name: str) -> Points:
     if points.node.size and points.node.max() >= nodes:
         raise InputError(f"{name} enter at node {points.node.max()}, but the graph has {nodes} nodes")
     start = np.zeros(nodes + 1, np.int64)
     np.cumsum(np.bincount(points.node, minlength=nodes), out=start[1:])
-    return _Points(start, np.argsort(points.node, kind="stable"), points.node, points.leg)
+    return start, np.argsort(points.node, kind="stable"), points.node, points.leg
 
 
-def _roads(graph: RoadGraph, radius: float) -> _Graph:
+def _roads(graph: RoadGraph, radius: float) -> Graph:
     arcs = np.empty(graph.indices.size, _ARC)
     arcs["length"], arcs["to"] = graph.lengths, graph.indices
     usual = float(graph.lengths.mean()) if graph.lengths.size else 0.0
-    return _Graph(graph.indptr, arcs, max(usual / 2, radius / _MOST_BUCKETS, _SLACK))
+    return graph.indptr, arcs, max(usual / 2, radius / _MOST_BUCKETS, _SLACK)
 
 
 def _relation(
@@ -342,8 +325,8 @@ def _relation(
     roads = _roads(graph, radius)
     origins = _by_node(demand, graph.nodes, "demand points")
     goals = _by_node(sites, graph.nodes, "sites")
-    limit = _Limit(radius, strict, float(sites.leg.min(initial=np.inf)), keep)
-    sources = np.flatnonzero(np.diff(origins.start))
+    limit = radius, strict, float(sites.leg.min(initial=np.inf)), keep
+    sources = np.flatnonzero(np.diff(origins[0]))
     indptr = np.zeros(demand.node.size + 1, np.int64)
 
     def reach(start: int, stop: int) -> tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.float64]]:
@@ -354,9 +337,9 @@ def _relation(
     np.cumsum(indptr, out=indptr)
     indices, metres = np.empty(indptr[-1], np.int32), np.empty(indptr[-1] if keep else 0)
     for piece, names, distances in found:
-        _place(origins.start, origins.name, piece, indptr, names, indices)
+        _place(*origins[:2], piece, indptr, names, indices)
         if keep:
-            _place(origins.start, origins.name, piece, indptr, distances, metres)
+            _place(*origins[:2], piece, indptr, distances, metres)
     return indptr, indices, metres
 
 

@@ -12,8 +12,15 @@ import numpy as np
 
 from chargeplan.errors import InputError
 from chargeplan.kernels.compiled import in_pieces, kernel
-from chargeplan.kernels.inputs import checked_vector, frozen, read_only, sorted_rows
-from chargeplan.kernels.radius_coverage import coverage as radius_coverage
+from chargeplan.kernels.inputs import (
+    checked_positions,
+    checked_radius,
+    checked_vector,
+    frozen,
+    read_only,
+    sorted_rows,
+)
+from chargeplan.kernels.radius_coverage import Alike, coverage, covered_alike, limits_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -146,17 +153,23 @@ class Patterns:
     points: NDArray[np.int64]
 
 
-def _merged(pieces: list[Patterns]) -> Patterns:
+def _merged(pieces: list[Alike]) -> Alike:
+    """Make one piece of many; its patterns come in the order of their first points."""
     from scipy.sparse import csr_array, vstack  # noqa: PLC0415 - kernels import no more than numpy and numba
 
     stacked = csr_array(vstack([piece.coverage for piece in pieces], format="csr"))
     representative, group = merge_equal_rows(stacked)
-    weight = np.zeros(representative.size)
-    points = np.zeros(representative.size, np.int64)
+    weight, points = np.zeros(representative.size), np.zeros(representative.size, np.int64)
+    first = np.full(representative.size, np.iinfo(np.int64).max)
     np.add.at(weight, group, np.concatenate([piece.weight for piece in pieces]))
     np.add.at(points, group, np.concatenate([piece.points for piece in pieces]))
-    read_only(weight, points)
-    return Patterns(frozen(stacked[representative]), weight, points)
+    np.minimum.at(first, group, np.concatenate([piece.first for piece in pieces]))
+    order = np.argsort(first)
+    return Alike(stacked[representative[order]], weight[order], points[order], first[order])
+
+
+def _one_by_one(within: csr_array, weight: NDArray[np.float64], first: NDArray[np.int64]) -> Alike:
+    return Alike(within, weight, np.ones(first.size, np.int64), first)
 
 
 def cover_patterns(
@@ -189,15 +202,24 @@ def cover_patterns(
         Positions or weights of another shape, not finite or out of range; a radius that is negative or not
         finite.
     """
-    nothing = radius_coverage(np.empty((0, 2)), sites, radius, metric=metric)
-    pile = [Patterns(nothing, np.empty(0), np.empty(0, np.int64))]
-    room = _PILE
-    for positions, weight in chunks:
-        within = radius_coverage(positions, sites, radius, metric=metric, strict=strict)
-        points = np.ones(within.shape[0], np.int64)
-        weights = checked_vector(weight, points.size, "weight")
-        pile.append(_merged([Patterns(within, weights, points)]))
+    sites = checked_positions(sites, metric, "sites")
+    limits = limits_of(checked_radius(radius), metric)
+
+    def covered(demand: NDArray[np.float64]) -> csr_array:
+        return coverage(demand, sites, radius, metric=metric, strict=strict)
+
+    pile = [_one_by_one(covered(np.empty((0, 2))), np.empty(0), np.empty(0, np.int64))]
+    seen, room = 0, _PILE
+    for positions, weights in chunks:
+        demand = checked_positions(positions, metric, "demand")
+        weight = checked_vector(weights, len(demand), "weight")
+        pieces, doubtful = covered_alike(demand, sites, limits, weight, metric)
+        pieces.append(_one_by_one(covered(demand[doubtful]), weight[doubtful], doubtful))
+        pile += [piece._replace(first=piece.first + seen) for piece in pieces]
+        seen += len(demand)
         if sum(piece.points.size for piece in pile) > room:
             pile = [_merged(pile)]
             room = 2 * pile[0].points.size + _PILE
-    return _merged(pile)
+    found = _merged(pile)
+    read_only(found.weight, found.points)
+    return Patterns(frozen(found.coverage), found.weight, found.points)

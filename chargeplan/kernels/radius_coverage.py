@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 _FINER = 2  # cells per radius
 _PIECE = 2_000  # demand points in the smallest piece of work
+_ROOM = 1024  # patterns that a piece has room for at first, a power of two
 _DIGIT = 11  # bits that one pass of the radix sort looks at
 _DIGITS = 1 << _DIGIT
 _MOST_CELLS = 2**20  # along one axis, so that the three cell numbers fit one 64-bit key
@@ -272,6 +273,163 @@ def _fill(
         first = last
 
 
+# A set of sites, `start` to `start + size` of a list of names, and the demand points it covers.
+_PATTERN = np.dtype(
+    [
+        ("hash", np.uint64),
+        ("start", np.int64),
+        ("size", np.int64),
+        ("points", np.int64),
+        ("first", np.int64),  # the least number of its demand points
+        ("weight", np.float64),
+    ]
+)
+
+
+@kernel
+def _hash_names(names: Names) -> NDArray[np.uint64]:
+    """Return a random-looking number for every site (splitmix64); a set is hashed to their exclusive or."""
+    hashes = np.empty(names.size, np.uint64)
+    for t in range(names.size):
+        x = np.uint64(names[t] + 1) * np.uint64(0x9E3779B97F4A7C15)
+        x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+        x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+        hashes[t] = x ^ (x >> np.uint64(31))
+    return hashes
+
+
+@kernel
+def _all_hit(names: Names, place: NDArray[np.int64], hits: NDArray[np.uint64]) -> bool:
+    """Tell whether all the named sites are hit; `place` says where a site is among those near, if it is."""
+    same = 0
+    while same < names.size and place[names[same]] >= 0 and hits[place[names[same]]] != 0:
+        same += 1
+    return bool(same == names.size)
+
+
+@kernel
+def _slot_of(
+    table: NDArray[np.int64],
+    patterns: Records,
+    names: Names,
+    key: np.uint64,
+    size: int,
+    place: NDArray[np.int64],
+    hits: NDArray[np.uint64],
+) -> int:
+    """Return the slot of the pattern that was hit, compared site by site, or the free slot for it."""
+    slot = np.int64(key & np.uint64(table.size - 1))
+    while table[slot] >= 0:
+        pattern = patterns[table[slot]]
+        if pattern["hash"] == key and pattern["size"] == size:
+            start = pattern["start"]
+            if _all_hit(names[start : start + size], place, hits):
+                break
+        slot = (slot + 1) & (table.size - 1)
+    return int(slot)
+
+
+@kernel
+def _lay_table(patterns: Records, count: int, slots: int) -> NDArray[np.int64]:
+    """Lay out a table of a power of two slots for patterns that are all different."""
+    table = np.full(slots, -1, np.int64)
+    for p in range(count):
+        slot = np.int64(patterns[p]["hash"] & np.uint64(slots - 1))
+        while table[slot] >= 0:
+            slot = (slot + 1) & (slots - 1)
+        table[slot] = p
+    return table
+
+
+@kernel
+def _longer_names(names: Names, size: int, more: int) -> Names:
+    if size + more <= names.size:
+        return names
+    longer = np.empty(2 * (size + more), np.int32)
+    for t in range(size):
+        longer[t] = names[t]
+    return longer
+
+
+@kernel
+def _longer_patterns(patterns: Records, count: int) -> Records:
+    if count < patterns.size:
+        return patterns
+    longer = np.empty(2 * count, patterns.dtype)
+    for p in range(count):
+        longer[p] = patterns[p]
+    return longer
+
+
+@kernel
+def _collect(
+    demand: Records,
+    sites: Records,
+    site_xyz: NDArray[np.float64],
+    runs: NDArray[np.int64],
+    limits: NDArray[np.float64],
+    weights: NDArray[np.float64],
+    patterns: Records,
+) -> tuple[Records, Names, NDArray[np.int64]]:
+    """Merge demand points by the sites that cover them, without writing down those of each point.
+
+    `weights` are in the order of the points, `patterns` is room for some. Returns the patterns, the names
+    of their sites, and the points of which a pair is in doubt, which are left out.
+    """
+    places, box = np.zeros_like(runs), np.empty((2, 3))
+    place = np.full(site_xyz.shape[0], -1, np.int64)
+    table, names = _lay_table(patterns, 0, 2 * patterns.size), np.empty(1, np.int32)
+    doubtful, in_doubt, count, size, first = np.empty(demand.size, np.int64), 0, 0, 0, 0
+    while first < demand.size:
+        last = _cell_end(demand, first, box)
+        around = _nearby(box, demand[first]["key"], sites, runs, places, limits[1])
+        _sort_names(around)
+        place[around] = np.arange(around.size)
+        near, hashes = _columns(site_xyz, around), _hash_names(around)
+        hits = np.empty(around.size, np.uint64)
+        for i in range(first, last):
+            point = demand[i]["name"]
+            x, y, z = demand[i]["x"], demand[i]["y"], demand[i]["z"]
+            key, sure, possible = np.uint64(0), 0, 0
+            for t in range(around.size):
+                a, b, c = near[0, t] - x, near[1, t] - y, near[2, t] - z
+                square = a * a + b * b + c * c
+                hits[t] = hashes[t] if square <= limits[1] else np.uint64(0)
+                key ^= hits[t]
+                sure += square <= limits[0]
+                possible += square <= limits[1]
+            if sure < possible:
+                doubtful[in_doubt] = point
+                in_doubt += 1
+                continue
+            slot = _slot_of(table, patterns, names, key, possible, place, hits)
+            p = table[slot]
+            if p < 0:
+                p = table[slot] = count
+                patterns, names = _longer_patterns(patterns, count), _longer_names(names, size, possible)
+                count += 1
+                pattern = patterns[p]
+                pattern["hash"], pattern["first"], pattern["start"], pattern["size"] = (
+                    key,
+                    point,
+                    size,
+                    possible,
+                )
+                pattern["weight"], pattern["points"] = 0.0, 0
+                for t in range(around.size):
+                    if hits[t] != 0:
+                        names[size] = around[t]
+                        size += 1
+                if 2 * count > table.size:
+                    table = _lay_table(patterns, count, 2 * table.size)
+            patterns[p]["points"] += 1
+            patterns[p]["weight"] += weights[i]
+            patterns[p]["first"] = min(patterns[p]["first"], point)
+        place[around] = -1
+        first = last
+    return patterns[:count], names[:size], doubtful[:in_doubt]
+
+
 class _Grid(NamedTuple):
     """The cubic cells that points are sorted into, and the runs of cells that are near a cell."""
 
@@ -302,7 +460,8 @@ def _lay_grid(demand: NDArray[np.float64], sites: NDArray[np.float64], chord: fl
     return _Grid(box[0], side, strides, int(across.prod()), runs)
 
 
-def _limits(radius: float, metric: str) -> tuple[float, float]:
+def limits_of(radius: float, metric: str) -> tuple[float, float]:
+    """Return the squared chords (in the plane: distances) between which a pair must be measured."""
     if metric == "geodesic":
         return geodesic_chord_limits(radius)
     rounding = 8 * np.finfo(np.float64).eps
@@ -347,6 +506,17 @@ def _pairs(
     return indptr, indices, np.concatenate(list(doubtful.values()))
 
 
+def _relation(indptr: NDArray[np.int64], indices: Names, sites: int) -> csr_array:
+    """Return a read-only relation of the pairs, its pointers in 32 bits where they fit."""
+    from scipy.sparse import csr_array  # noqa: PLC0415 - kernels import no more than numpy and numba
+
+    if indices.size <= np.iinfo(np.int32).max:
+        indptr = indptr.astype(np.int32)
+    within = csr_array((np.ones(indices.size, np.bool_), indices, indptr), shape=(indptr.size - 1, sites))
+    within.has_canonical_format = True
+    return frozen(within)
+
+
 def _without(
     indptr: NDArray[np.int64], indices: NDArray[np.int32], rows: NDArray[np.int64], places: NDArray[np.int64]
 ) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
@@ -389,22 +559,68 @@ def coverage(
     Notes ----- Bentley, Stanat and Williams (1977), The complexity of finding fixed-radius near neighbors:
     cells. Only pairs whose chord lies in the narrow band where it does not tell are measured with Geod.
     """
-    from scipy.sparse import csr_array  # noqa: PLC0415 - kernels import no more than numpy and numba
-
     demand = checked_positions(demand, metric, "demand")
     sites = checked_positions(sites, metric, "sites")
-    inner, outer = _limits(checked_radius(radius), metric)
-    shape = (len(demand), len(sites))
-    if 0 in shape:
-        return frozen(csr_array(shape, dtype=np.bool_))
+    inner, outer = limits_of(checked_radius(radius), metric)
+    if len(demand) == 0 or len(sites) == 0:
+        return _relation(np.zeros(len(demand) + 1, np.int64), np.empty(0, np.int32), len(sites))
     indptr, indices, doubtful = _pairs(_in_space(demand, metric), _in_space(sites, metric), inner, outer)
     rows, places = doubtful.T
     metres = _measured(demand[rows], sites[indices[places]], metric)
     outside = metres >= radius if strict else metres > radius
     if outside.any():
         indptr, indices = _without(indptr, indices, rows[outside], places[outside])
-    if indices.size <= np.iinfo(np.int32).max:
-        indptr = indptr.astype(np.int32)
-    within = csr_array((np.ones(indices.size, np.bool_), indices, indptr), shape=shape)
-    within.has_canonical_format = True
-    return frozen(within)
+    return _relation(indptr, indices, len(sites))
+
+
+class Alike(NamedTuple):
+    """Demand points merged by the sites that cover them; every array has one item per pattern."""
+
+    coverage: csr_array
+    weight: NDArray[np.float64]
+    points: NDArray[np.int64]
+    first: NDArray[np.int64]
+
+
+def covered_alike(
+    demand: NDArray[np.float64],
+    sites: NDArray[np.float64],
+    limits: tuple[float, float],
+    weight: NDArray[np.float64],
+    metric: str,
+) -> tuple[list[Alike], NDArray[np.int64]]:
+    """Merge demand points by the sites that cover them, piece by piece.
+
+    Parameters
+    ----------
+    demand, sites
+        (N, 2) and (M, 2) checked positions.
+    limits
+        The squared chords that bound the radius.
+    weight
+        (N,) of the demand points.
+    metric
+        Of the positions.
+
+    Returns
+    -------
+    pieces, doubtful
+        Patterns, different within their piece only, and the points of which a pair must be measured.
+    """
+    if len(demand) == 0 or len(sites) == 0:
+        return [], np.arange(len(demand))
+    xyz, site_xyz = _in_space(demand, metric), _in_space(sites, metric)
+    grid = _lay_grid(xyz, site_xyz, math.sqrt(limits[1]))
+    points = grid.sort(xyz)
+    weights = weight[points["name"]]
+    given = grid.sort(site_xyz), site_xyz, grid.runs, np.array(limits)
+
+    def collect(start: int, stop: int) -> tuple[Alike, NDArray[np.int64]]:
+        found, names, doubtful = _collect(
+            points[start:stop], *given, weights[start:stop], np.empty(_ROOM, _PATTERN)
+        )
+        relation = _relation(np.concatenate(([0], np.cumsum(found["size"]))), names.copy(), len(sites))
+        return Alike(relation, found["weight"], found["points"], found["first"]), doubtful.copy()
+
+    pieces, doubtful = zip(*in_pieces(collect, len(demand), _PIECE), strict=True)
+    return list(pieces), np.concatenate(doubtful)

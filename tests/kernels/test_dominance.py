@@ -112,7 +112,7 @@ def test_pieces_and_threads_change_nothing(rng: np.random.Generator) -> None:
 
 
 def test_large_sets_that_no_signature_tells_apart(rng: np.random.Generator) -> None:
-    """Sets of a hundred members, some of them a member short of another or with one exchanged, are told apart."""
+    """Sets of a hundred members, a member short of another or with one exchanged, are told apart."""
     base = rng.random((12, 250)) < 0.5
     short, exchanged = base.copy(), base.copy()
     for row in range(12):

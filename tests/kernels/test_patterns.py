@@ -10,7 +10,7 @@ from scipy.sparse import csr_array
 
 from chargeplan import kernels
 from chargeplan.errors import InputError
-from chargeplan.kernels import patterns
+from chargeplan.kernels import patterns, radius_coverage
 
 EXAMPLES = settings(derandomize=True, deadline=None, max_examples=60)
 
@@ -73,12 +73,13 @@ def test_bad_input_is_named() -> None:
 
 
 @pytest.mark.parametrize("size", [1, 7, 100])
-@pytest.mark.parametrize("pile", [3, 10**6])
+@pytest.mark.parametrize(("pile", "room"), [(3, 2), (10**6, 1024)])
 def test_streamed_patterns_are_those_of_one_piece(
-    rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch, size: int, pile: int
+    rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch, size: int, pile: int, room: int
 ) -> None:
     """However points are cut into chunks, patterns, weights and counts are those of all points at once."""
     monkeypatch.setattr(patterns, "_PILE", pile)
+    monkeypatch.setattr(radius_coverage, "_ROOM", room)
     demand, sites = rng.uniform(0, 30, (100, 2)), rng.uniform(0, 30, (8, 2))
     weight = rng.integers(1, 100, 100).astype(float)
     chunks = ((demand[k : k + size], weight[k : k + size]) for k in range(0, 100, size))
@@ -92,9 +93,19 @@ def test_streamed_patterns_are_those_of_one_piece(
         assert not array.flags.writeable
 
 
+def test_pairs_at_the_radius_are_measured_as_for_coverage(rng: np.random.Generator) -> None:
+    """On a lattice, where many pairs are in doubt, patterns are still those of the relation."""
+    demand, sites = rng.integers(0, 9, (80, 2)), rng.integers(0, 9, (6, 2))
+    for strict in (False, True):
+        within = kernels.coverage(demand, sites, 3.0, metric="euclidean", strict=strict)
+        found = kernels.cover_patterns([(demand, None)], sites, 3.0, metric="euclidean", strict=strict)
+        representative, _ = kernels.merge_equal_rows(within)
+        np.testing.assert_array_equal(found.coverage.toarray(), within[representative].toarray())
+
+
 def test_points_without_weights_count_one_each() -> None:
     """None for the weights weighs every point 1; strict leaves out the point at the radius."""
-    chunks = [([[0.0, 0.0], [1.0, 0.0]], None), ([[0.0, 1.0]], None)]
+    chunks = [([[0.0, 0.0], [1.0, 0.0]], None), ([], None), ([[0.0, 1.0]], None)]
     found = kernels.cover_patterns(chunks, [[0.0, 0.0]], 1.0, metric="euclidean", strict=True)
     assert found.weight.tolist() == [1.0, 2.0]
     assert found.coverage.toarray().tolist() == [[True], [False]]
