@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from dataclasses import replace
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from chargeplan.cli.exits import Exit
+from chargeplan.errors import InputError
+
+if TYPE_CHECKING:
+    from chargeplan.audit import AuditReport
 
 
 def audit(
@@ -16,11 +21,20 @@ def audit(
     ],
 ) -> None:
     """Measure any set of stations against a scenario's standards, trusting nothing a solver said."""
-    import chargeplan as cp
     from chargeplan.cli.report import Report
-    from chargeplan.io.layers import read_layer
 
-    report = cp.audit(cp.load(scenario), read_layer(stations))
+    report = _measure(scenario, stations)
     Report().audit(report)
     if not report.met:
         raise typer.Exit(Exit.NOT_MET)
+
+
+def _measure(scenario: str, stations: str) -> AuditReport:
+    import chargeplan as cp
+    from chargeplan.io.layers import read_layer
+
+    problem, layer = cp.load(scenario), read_layer(stations)
+    try:
+        return cp.audit(problem, layer)
+    except InputError as error:  # the layer does not know its file
+        raise InputError(replace(fault, file=fault.file or stations) for fault in error.faults) from None

@@ -62,12 +62,57 @@ def test_numbers_are_ids_like_text(street, layer, place):
         ([shapely.Point()], 4326, "row 1: has no geometry"),
         ([shapely.Point(113, 28), shapely.LineString([(113, 28), (114, 28)])], 4326, "row 2: is a line"),
         ([shapely.Point(28, 113)], 4326, "row 1: lies at .* not on the Earth"),
+        ([shapely.Point(113, 28), shapely.Point(113, np.nan)], 4326, "row 2: .* not a number"),
+        ([shapely.Polygon([(0, 0), (1, 1), (1, 0), (0, 1)])], 4326, "row 1: .* crosses itself"),
+        ([], 4326, "holds no station"),
     ],
 )
 def test_what_is_no_station_is_refused(street, shapes, crs, message):
     """A faulty layer is named with its row, not measured."""
     with pytest.raises(cp.InputError, match=message):
         audit(street(), gpd.GeoDataFrame(geometry=shapes, crs=crs))
+
+
+def test_a_station_listed_twice_is_not_its_own_backup(street, layer, place):
+    """An id that two counted rows share is refused with the second row; rejected rows do not matter."""
+    twice = {"id": ["u", "v", "u"], "status": ["selected", "selected", "existing"]}
+    positions = [place(0.0), place(1500.0), place(0.0)]
+    with pytest.raises(cp.InputError, match="row 3: its id 'u' is another station's too"):
+        audit(street(), layer(positions, **twice))
+    twice["status"][2] = "rejected"
+    assert audit(street(), layer(positions, **twice)).stations == 2
+
+
+def test_rows_without_an_id_are_told_apart(street, layer, place):
+    """A missing id is no id that rows could share."""
+    opened = open_stations(street(), layer([place(0.0), place(1500.0), place(9.0)], id=[None, "v", None]))
+    assert opened.ids.tolist() == ["stations-1", "v", "stations-3"]
+
+
+def test_stations_with_swapped_axes_are_refused(layer):
+    """Where both orders lie on the Earth, the demand tells which one is meant."""
+    problem = cp.Problem(
+        demand=layer([(10.0, 50.0), (10.1, 50.1)]),
+        sites=layer([(10.0, 50.0)]),
+        standards=[{"radius": "1 km"}],
+        objective={"minimise": "stations"},
+    )
+    with pytest.raises(cp.InputError, match="only with longitude and latitude swapped"):
+        audit(problem, layer([(50.0, 10.0)]))
+    assert audit(problem, layer([(80.0, 10.0)])).stations == 1
+
+
+def test_a_status_counts_in_whatever_case(street, layer, place):
+    """`Existing` and `SELECTED` are statuses too."""
+    stations = layer([place(0.0), place(1500.0), place(9.0)], status=["Existing", " SELECTED", "Closed"])
+    assert audit(street(), stations).stations == 2
+
+
+def test_a_status_of_other_words_is_refused(street, layer, place):
+    """A layer whose statuses are somebody else's would count as no stations; all rejected is an answer."""
+    with pytest.raises(cp.InputError, match="'operational' is no status that a plan gives"):
+        audit(street(), layer([place(0.0), place(9.0)], status=["Operational", "rejected"]))
+    assert audit(street(), layer([place(0.0), place(9.0)], status=["rejected", None])).stations == 0
 
 
 def test_every_fault_of_a_layer_is_named(street):

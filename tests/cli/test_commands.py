@@ -33,6 +33,14 @@ def test_audit_tells_by_its_exit_code(town, run, stations, code):
     assert ("100 %" in done.stdout) is (code == 0)
 
 
+def test_audit_names_the_file_of_bad_stations(town, run):
+    """A fault of the station layer says which file and row it is in."""
+    (town / "stations.csv").write_text("id,lon,lat\nu,113.0,28.0\nu,113.0,28.0\n", encoding="utf-8")
+    done = run("audit", ".", "stations.csv")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("Error: stations.csv, layer stations, row 2: its id 'u'")
+
+
 def test_audit_agrees_with_the_plan(town, run):
     """The sites layer of a plan is audited as it was planned: only its open stations count."""
     assert run("solve", ".", "--quiet").returncode == 0
