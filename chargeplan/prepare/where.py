@@ -1,10 +1,10 @@
 """Selections: an SQL expression over the columns of a layer, evaluated by SQLite in memory.
 
 The expression may read the columns and call plain functions of text and numbers, nothing else: an authorizer
-The expression may read the columns and call plain functions of text and numbers, nothing else: an authorizer
 refuses subqueries, other tables, pragmas and attachments. Text that is all numbers counts as numbers, unless
 one is a code with a leading zero. What SQLite answers without a word, but not as meant, is refused: a name
 misspelt in double quotes, which it takes for text, and text compared with numbers, which it calls larger.
+"""
 
 from __future__ import annotations
 
