@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shlex
 import sys
 from dataclasses import replace
@@ -16,7 +15,6 @@ from chargeplan.cli.exits import Exit
 from chargeplan.cli.interrupt import Interruption
 from chargeplan.cli.progress import Progress
 from chargeplan.cli.request import Request
-from chargeplan.errors import Fault, InputError
 from chargeplan.events import Event
 
 if TYPE_CHECKING:
@@ -24,6 +22,7 @@ if TYPE_CHECKING:
     from chargeplan.problem import Problem
 
 FORMATS = ("geojson", "gpkg", "parquet", "fgb")
+TABLES = ("sites", "demand", "coverage", "uncoverable")
 
 
 def solve(
@@ -35,8 +34,10 @@ def solve(
         ),
     ] = None,
     out: Annotated[
-        Path | None,
-        typer.Option("--out", "-o", help="Folder for the plan.", show_default="./<scenario>-plan"),
+        str | None,
+        typer.Option(
+            "--out", "-o", help="Folder for the plan.", metavar="FOLDER", show_default="./<scenario>-plan"
+        ),
     ] = None,
     time_limit: Annotated[float | None, typer.Option(help="Stop after so many seconds.")] = None,
     gap: Annotated[
@@ -76,7 +77,7 @@ def solve(
     request = Request(scenario, demand, sites, radius, budget, stations)
     with Progress(quiet=quiet) as progress:
         problem = request.read()
-        folder = _writable(out or Path(f"{problem.name}-plan"))
+        folder = _writable(f"{problem.name}-plan" if out is None else out, problem.name, wanted)
         with Interruption(progress) as interruption:
             plan = cp.solve(
                 problem,
@@ -107,14 +108,20 @@ def _parse_formats(text: str) -> tuple[str, ...]:
     return wanted
 
 
-def _writable(folder: Path) -> Path:
+def _writable(folder: str, name: str, formats: tuple[str, ...]) -> Path:
     """Refuse a folder that cannot be written before the work, not after it."""
-    if folder.exists() and not folder.is_dir():
-        raise InputError(Fault("is not a folder", file=str(folder)))
-    nearest = next(place for place in (folder, *folder.absolute().parents) if place.exists())
-    if not os.access(nearest, os.W_OK):
-        raise InputError(Fault(f"cannot be written: no permission in {nearest}", file=str(folder)))
-    return folder
+    from chargeplan.io.plan_folder import check_target
+
+    if not folder.strip():
+        raise typer.BadParameter("--out needs the name of a folder; the one you are in is .")
+    check_target(folder, _file_names(name, formats))
+    return Path(folder)
+
+
+def _file_names(name: str, formats: tuple[str, ...]) -> list[str]:
+    """Every file that the plan folder may get, plan.json aside."""
+    tables = [f"{table}.{fmt}" for table in TABLES for fmt in {"geojson", *formats} - {"gpkg"}]
+    return ["certificate.json", "map.png", *sorted(tables), *([f"{name}.gpkg"] if "gpkg" in formats else [])]
 
 
 def _with_command(plan: Plan) -> Plan:

@@ -126,11 +126,24 @@ def check_target(folder: str | os.PathLike[str], names: Iterable[str]) -> None:
         `write_folder` would refuse; every file that stands in the way is named.
     """
     folder = Path(folder)
-    there = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    there = _nearest(folder)
     if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
-        raise InputError(Fault("is no folder that can be written to", file=str(there)))
+        raise InputError(Fault("is not a folder that can be written to", file=str(there)))
     if there == folder:
         _claim(folder, [*names, PLAN])
+
+
+def _nearest(folder: Path) -> Path:
+    """Find what stands at a path, a link that leads nowhere included, or at the nearest folder above it."""
+    for path in (folder, *folder.absolute().parents):
+        try:
+            path.lstat()
+        except (FileNotFoundError, NotADirectoryError):
+            continue
+        except (OSError, ValueError) as error:  # a name too long, a folder that must not be looked into
+            raise InputError(Fault(f"cannot be written: {error}", file=str(folder))) from None
+        return path
+    raise InputError(Fault("cannot be written: there is no such drive", file=str(folder)))
 
 
 def dump_plan(plan: Mapping[str, Any]) -> bytes:

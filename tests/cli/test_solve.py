@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import re
 import subprocess
@@ -125,6 +126,8 @@ def test_every_fault_in_one_message(town, run):
         ([".", "--format", "shp"], "not shp"),
         ([".", "--backend", "abacus"], "abacus"),
         ([".", "--out", "demand.csv"], "not a folder"),
+        ([".", "--out", ""], "needs the name of a folder"),
+        ([".", "--out", "x" * 300], "cannot be written"),
         ([".", "--time-limit", "-1"], "time_limit"),
         ([".", "--frobnicate"], "--frobnicate"),
     ],
@@ -135,6 +138,26 @@ def test_bad_usage_is_exit_2(town, run, arguments, message):
     assert (done.returncode, done.stdout) == (2, "")
     assert message in re.sub(r"[\s│]+", " ", done.stderr)
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("name", ["map.png", "uncoverable.geojson", "sites.fgb", "town.gpkg", "plan.json"])
+def test_files_in_the_way_are_found_before_the_work(town, run, name):
+    """A foreign file where one of the plan's may go ends the run before it is planned, and stays."""
+    (town / "mine").mkdir()
+    (town / "mine" / name).write_text("mine", encoding="utf-8")
+    done = run("solve", ".", "--out", "mine", "--format", "gpkg,fgb", "--backend", "pulp:cbc")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert f"mine/{name}: stands where the plan must be written" in done.stderr
+    assert [path.read_text(encoding="utf-8") for path in (town / "mine").iterdir()] == ["mine"]
+
+
+def test_the_files_looked_for_are_those_written(town):
+    """What the check before the work looks for is all that a plan folder can get."""
+    command = importlib.import_module("chargeplan.cli.solve")
+    replace(town / "demand.csv", "d,113.0,28.03,40\n", "d,113.0,28.03,40\nfar,113.0,29.0,1\n")
+    plan = cp.solve(cp.load(town / "scenario.toml"))
+    written = set(plan.files(command.FORMATS))
+    assert written == set(command._file_names("town", command.FORMATS))
 
 
 INTERRUPTED = """

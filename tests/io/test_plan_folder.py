@@ -257,6 +257,17 @@ def test_target_that_is_no_folder(tmp_path) -> None:
     assert not (tmp_path / "new").exists()
 
 
+@pytest.mark.parametrize("name", ["x" * 300, "a\0b", "nowhere", "file/plan"])
+def test_target_that_can_never_be(tmp_path, name) -> None:
+    """A name too long or impossible, a link that leads nowhere, a folder in a file: known before the work."""
+    (tmp_path / "nowhere").symlink_to(tmp_path / "gone")
+    (tmp_path / "file").write_bytes(b"")
+    before = sorted(path.name for path in tmp_path.iterdir())
+    with pytest.raises(InputError, match="written"):
+        check_target(tmp_path / name, FIRST)
+    assert sorted(path.name for path in tmp_path.iterdir()) == before
+
+
 def test_names_are_plain() -> None:
     """A caller that names a path, or `plan.json`, has made a mistake."""
     for name in ("../x", "a/b", "plan.json", ".hidden", ""):
