@@ -56,13 +56,19 @@ def check_file(path: Path) -> None:
 
 
 def check_shapefile(path: Path) -> None:
-    """Compare a Shapefile with the length in its header, since GDAL reads what is left of one cut off.
+    """Check that a Shapefile is whole, and that its parts lie with it.
+
+    GDAL reads what is left of one cut off, and follows the links that stand in for parts.
 
     Raises
     ------
     InputError
-        They differ.
+        Its length is not what its header says, or a part is a link to another folder.
     """
+    folders = {path.parent.resolve(), path.resolve().parent}
+    for part in path.parent.iterdir():
+        if part.name.lower().startswith(f"{path.stem.lower()}.") and _resolved(part).parent not in folders:
+            raise fault(path, f"its part {part.name} is a link out of its folder")
     header = _head(path, 28)
     if len(header) < 28 or path.stat().st_size != 2 * struct.unpack(">i", header[24:])[0]:
         raise fault(path, "cannot be read: its length is not what its header says")
@@ -105,6 +111,13 @@ def digest(path: str | PathLike[str]) -> str:
     for part in parts:
         sha256.update(part.read_bytes())
     return sha256.hexdigest()
+
+
+def _resolved(path: Path) -> Path:
+    try:
+        return path.resolve()
+    except (OSError, RuntimeError):  # RuntimeError before Python 3.13
+        raise fault(path, "cannot be read: is a link in a circle") from None
 
 
 def _head(path: Path, count: int) -> bytes:

@@ -20,7 +20,10 @@ if TYPE_CHECKING:
 _SEPARATORS = ",;\t"
 _POSITION_COLUMNS = (("longitude", "latitude"), ("lon", "lat"), ("lng", "lat"), ("x", "y"))
 _WKT_COLUMNS = ("wkt", "geometry", "geom", "the_geom")
-_CODE = re.compile(r"[+-]?0\d")  # digits with a leading zero are a code, not a number
+_WHOLE = re.compile(r"0|-?[1-9]\d{0,18}", re.ASCII)
+_DECIMAL = re.compile(r"-?\d+\.\d+(e[+-]?\d+)?", re.ASCII)
+_EXACT = range(-(2**53), 2**53 + 1)  # whole numbers that are exact as floats
+_INT64 = range(-(2**63), 2**63)
 
 
 def read_table(path: str | PathLike[str]) -> pd.DataFrame:
@@ -53,7 +56,8 @@ def read_table(path: str | PathLike[str]) -> pd.DataFrame:
 def read_point_table(path: str | PathLike[str]) -> gpd.GeoDataFrame:
     """Read a CSV table with longitudes and latitudes, or with WKT, as a layer in WGS-84.
 
-    Columns of numbers become numbers, unless they hold codes with leading zeros.
+    Columns of numbers become numbers where each of them is written as it would be written again, so that ids
+    stay as they are; the others stay text.
 
     Raises
     ------
@@ -81,13 +85,20 @@ def _split(path: Path, text: str) -> list[list[str]]:
 
 
 def _typed(column: pd.Series[Any]) -> pd.Series[Any]:
-    """Turn a column into numbers where all its values are numbers, and none is a code such as 007."""
-    try:
-        numbers = pd.to_numeric(column)
-    except ValueError:
+    """Turn a column into numbers where that loses nothing: each is written as the number itself would be.
+
+    Codes such as 007, 1E5 and 1.10 stay text, since a number would make others of them.
+    """
+    texts = column.dropna()
+    if texts.empty:
         return column
-    codes = any(_CODE.match(value) for value in column if value is not None)
-    return column if codes or column.isna().all() else numbers
+    if all(_WHOLE.fullmatch(text) for text in texts):  # with blanks, numbers become floats
+        most = _EXACT if column.hasnans else _INT64
+        return column if any(int(text) not in most for text in texts) else pd.to_numeric(column)
+    if not all(_DECIMAL.fullmatch(text) and repr(float(text)) == text for text in texts):
+        return column
+    numbers = pd.to_numeric(column)
+    return column if (numbers.dropna() % 1 == 0).all() else numbers
 
 
 def _geometry(path: Path, table: pd.DataFrame) -> object:

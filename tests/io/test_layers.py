@@ -97,6 +97,31 @@ def test_csv_types(tmp_path) -> None:
 
 
 @pytest.mark.parametrize(
+    "written",
+    [
+        ["1E5", "2"],
+        ["1.50", "1.25"],
+        ["1.10", "1.1"],
+        ["1.0", "2.0"],
+        ["3", "4.5"],
+        ["+1", "2"],
+        ["-0", "1"],
+        ["inf", "1"],
+        ["1_0", "2"],
+        ["9007199254740993", None],
+        ["18446744073709551615", "1"],
+        ["1" * 5000, "1"],
+    ],
+)
+def test_csv_ids_stay(tmp_path, written) -> None:
+    """Values that a number would write otherwise stay text as they are written."""
+    path = tmp_path / "points.csv"
+    rows = "".join(f"1,2,{text or ''}\n" for text in written)
+    path.write_text(f"lon,lat,id\n{rows}", encoding="utf-8")
+    assert read_layer(path)["id"].tolist() == written
+
+
+@pytest.mark.parametrize(
     ("content", "message"),
     [
         (b"", "is an empty file"),
@@ -202,6 +227,27 @@ def test_nested_json_is_refused(tmp_path) -> None:
     path = tmp_path / "points.geojson"
     path.write_text('{"a": ' + "[" * 100_000, encoding="utf-8")
     assert "cannot be read" in fault(path)
+
+
+@pytest.mark.parametrize("suffix", [".dbf", ".shx", ".prj"])
+def test_shapefile_parts_outside(tmp_path, suffix) -> None:
+    """A part of a Shapefile that is a link to another folder is refused, as the file itself would be."""
+    (tmp_path / "inside").mkdir()
+    path = tmp_path / "inside" / "points.shp"
+    POINTS.to_file(path)
+    part = path.with_suffix(suffix)
+    part.rename(tmp_path / part.name)
+    part.symlink_to(tmp_path / part.name)
+    assert f"its part points{suffix} is a link out of its folder" in fault(path)
+
+
+def test_shapefile_by_link(tmp_path) -> None:
+    """A Shapefile whose parts are all links to one folder is read."""
+    (tmp_path / "there").mkdir()
+    POINTS.to_file(tmp_path / "there" / "points.shp")
+    for part in (tmp_path / "there").iterdir():
+        (tmp_path / part.name).symlink_to(part)
+    assert len(read_layer(tmp_path / "points.shp")) == 2
 
 
 def test_absent_files(tmp_path) -> None:

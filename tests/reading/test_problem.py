@@ -469,3 +469,11 @@ def test_folder_may_be_elsewhere(region, monkeypatch, tmp_path_factory) -> None:
     monkeypatch.chdir(tmp_path_factory.mktemp("elsewhere"))
     assert len(region.read().sites) == 2
     assert Path.cwd() != region.folder
+
+
+def test_ids_as_written(region) -> None:
+    """Ids of a table are those that stand there, also where they look like numbers."""
+    region.write("demand.csv", "id,lon,lat,weight\n1.10,113,28,1.50\n1.1,113.01,28,2\n1E5,113.001,28,1\n")
+    points = region.read().standards[0].points
+    assert points.ids.tolist() == ["1.10", "1.1", "1E5"]
+    assert points.weight.tolist() == [1.5, 2.0, 1.0]
