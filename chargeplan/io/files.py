@@ -42,9 +42,13 @@ def check_file(path: Path) -> None:
         It is not.
     """
     suffix = path.suffix.lower()
-    if not path.exists():
+    try:
+        there, is_file = path.exists(), path.is_file()
+    except OSError as error:  # such as a name that is too long
+        raise fault(path, f"cannot be read: {error.strerror}") from None
+    if not there:
         raise fault(path, "there is no such file")
-    if not path.is_file():
+    if not is_file:
         raise fault(path, "is not a file")
     if suffix not in _FIRST_BYTES:
         raise fault(path, f"is of a format that is not read; read are {', '.join(_FIRST_BYTES)}")

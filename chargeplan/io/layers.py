@@ -8,6 +8,7 @@ read.
 
 from __future__ import annotations
 
+import re
 import warnings
 from importlib.util import find_spec
 from pathlib import Path
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING
 import geopandas as gpd
 import pyogrio
 from pyogrio.errors import DataLayerError, DataSourceError, FeatureError, GeometryError
+from shapely.errors import ShapelyError
 
 from chargeplan.io.files import check_file, check_geojson, check_shapefile, fault
 from chargeplan.io.tables import read_point_table
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
 
 _PARQUET = (".parquet", ".geoparquet")
 _GEOJSON = (".geojson", ".json")
+_MIXED = re.compile("Could not parse column .* as JSON")  # text beside numbers: it is read as it stands
 
 
 def read_layer(path: str | PathLike[str], layer: str | None = None) -> gpd.GeoDataFrame:
@@ -74,7 +77,8 @@ def _read_vector(path: Path, layer: str | None) -> gpd.GeoDataFrame:
         raise fault(path, f"cannot be read: {error}") from None
     if not isinstance(frame, gpd.GeoDataFrame):
         raise fault(path, "has no geometry")
-    frame.attrs["remarks"] = tuple(dict.fromkeys(str(remark.message) for remark in remarks))
+    said = dict.fromkeys(str(remark.message) for remark in remarks)
+    frame.attrs["remarks"] = tuple(remark for remark in said if not _MIXED.match(remark))
     return frame
 
 
@@ -93,5 +97,5 @@ def _read_parquet(path: Path) -> gpd.GeoDataFrame:
         raise fault(path, "GeoParquet is read by pyarrow: pip install pyarrow")
     try:
         return gpd.read_parquet(path).reset_index(drop=True)
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, RuntimeError, TypeError, LookupError, ShapelyError) as error:
         raise fault(path, f"cannot be read: {error}") from None

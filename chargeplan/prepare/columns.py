@@ -44,7 +44,7 @@ def numbers(
         (N,) float64.
     """
     if isinstance(given, float):
-        return np.full(len(features.frame), given)
+        return _summable(np.full(len(features.frame), given), features, key)
     column = _column(features, given, key)
     if column is None:
         return np.full(len(features.frame), constant)
@@ -62,6 +62,15 @@ def numbers(
         say(np.isinf(values), features.rows, lambda _: f"the {key} is infinite", column=column)
     else:
         values = np.where(missing, blank, values)
+    return _summable(values, features, column)
+
+
+def _summable(values: npt.NDArray[np.float64], features: Features, column: str) -> npt.NDArray[np.float64]:
+    """Note as a fault that finite numbers have an infinite sum: no plan can add them up."""
+    with np.errstate(over="ignore"):
+        total = values[np.isfinite(values)].sum()
+    if np.isinf(total):
+        features.faults.add("the numbers are too large to add up", column=column)
     return values
 
 

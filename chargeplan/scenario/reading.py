@@ -173,8 +173,11 @@ def read_leniently(path: str | PathLike[str]) -> tuple[Scenario | None, Inputs, 
     file = Path(path)
     file = file / "scenario.toml" if file.is_dir() else file
     tables = _load(file)
-    scenario, faults = _validate(tables, file)
-    inputs = scenario if scenario is not None else _sound_inputs(tables)
+    try:
+        scenario, faults = _validate(tables, file)
+        inputs = scenario if scenario is not None else _sound_inputs(tables)
+    except RecursionError:
+        raise InputError(Fault("is nested too deeply", file=str(file))) from None
     return scenario, inputs.located(file.absolute().parent, file), faults
 
 
@@ -187,8 +190,10 @@ def _load(file: Path) -> dict[str, Any]:
         raise InputError(Fault(f"cannot be read: {error.strerror}", file=str(file))) from None
     except UnicodeDecodeError:
         raise InputError(Fault("is not UTF-8 text", file=str(file))) from None
-    except tomllib.TOMLDecodeError as error:
+    except ValueError as error:  # also a number of more digits than Python reads
         raise InputError(Fault(f"is not TOML: {error}", file=str(file))) from None
+    except RecursionError:
+        raise InputError(Fault("is nested too deeply", file=str(file))) from None
 
 
 def _validate(tables: Mapping[str, Any], file: Path | None) -> tuple[Scenario | None, list[Fault]]:

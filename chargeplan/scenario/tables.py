@@ -255,9 +255,14 @@ class Inputs(Table):
         Raises
         ------
         InputError
-            It lies outside the scenario's folder and was not given on the command line.
+            It lies outside the scenario's folder and was not given on the command line, or cannot be a file.
         """
-        path = (self.folder / file).resolve()
+        try:
+            path = (self.folder / file).resolve()
+        except (OSError, RuntimeError):  # RuntimeError before Python 3.13
+            raise InputError(Fault("cannot be read: is a link in a circle", file=file)) from None
+        except ValueError as error:
+            raise InputError(Fault(f"cannot be a file: {error}", file=file)) from None
         if file not in self._given and not path.is_relative_to(self.folder.resolve()):
             raise InputError(Fault("lies outside the scenario's folder", file=file))
         return path

@@ -273,6 +273,32 @@ def test_damaged_parquet(tmp_path) -> None:
     assert "cannot be read" in fault(path)
 
 
+def test_parquet_with_bad_geometry(tmp_path) -> None:
+    """A GeoParquet file whose geometry is no WKB is refused."""
+    pytest.importorskip("pyarrow")
+    path = tmp_path / "points.parquet"
+    POINTS.to_parquet(path, compression=None)
+    wkb = POINTS.geometry.iloc[0].wkb
+    path.write_bytes(path.read_bytes().replace(wkb, b"\x01\x63" + wkb[2:]))
+    assert "cannot be read" in fault(path)
+
+
+def test_long_names(tmp_path) -> None:
+    """A name longer than the system allows is bad input, not a crash."""
+    assert "cannot be read" in fault(tmp_path / f"{'a' * 300}.csv")
+
+
+def test_mixed_column(tmp_path) -> None:
+    """A GeoJSON column of numbers and text is read as it stands, without a remark."""
+    path = tmp_path / "points.geojson"
+    point = {"type": "Point", "coordinates": [1, 2]}
+    rows = [{"type": "Feature", "properties": {"id": key}, "geometry": point} for key in (7, "007")]
+    path.write_text(json.dumps({"type": "FeatureCollection", "features": rows}), encoding="utf-8")
+    frame = read_layer(path)
+    assert frame["id"].tolist() == ["7", "007"]
+    assert frame.attrs["remarks"] == ()
+
+
 def test_several_layers(tmp_path) -> None:
     """Of several layers one must be chosen, and it must be there."""
     path = tmp_path / "all.gpkg"

@@ -477,3 +477,12 @@ def test_ids_as_written(region) -> None:
     points = region.read().standards[0].points
     assert points.ids.tolist() == ["1.10", "1.1", "1E5"]
     assert points.weight.tolist() == [1.5, 2.0, 1.0]
+
+
+@pytest.mark.parametrize("weight", ["weight", 1e308])
+def test_numbers_that_do_not_add_up(region, weight) -> None:
+    """Numbers whose sum is infinite are refused, in a column and for all alike."""
+    region.write("demand.csv", "id,lon,lat,weight\na,113,28,1e308\nb,113.01,28,1e308\n")
+    demand = [{"name": "people", "file": "demand.csv", "weight": weight}]
+    with pytest.raises(InputError, match=r"column weight: the numbers are too large to add up"):
+        region.read(demand=demand)

@@ -252,3 +252,28 @@ def test_nonsense_is_a_fault(tables) -> None:
     scenario, faults = reading._validate(tables, None)
     assert (scenario is None) == bool(faults)
     assert reading._sound_inputs(tables) is not None
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (f"a = {'[' * 100_000}", "nested too deeply"),
+        (f"a = {'[' * 300}{']' * 300}", ""),
+        (f"schema = {'1' * 5000}", "is not TOML"),
+    ],
+    ids=["endless", "deep", "digits"],
+)
+def test_toml_beyond_measure(tmp_path, text, message) -> None:
+    """Nesting and numbers beyond measure are faults of the file, not crashes."""
+    file = tmp_path / "scenario.toml"
+    file.write_text(text, encoding="utf-8")
+    said = faults(Scenario.read, file)
+    assert str(file) in said
+    assert message in said
+
+
+def test_paths_that_are_none(region) -> None:
+    """A file name with NUL and a link to itself are faults of that file."""
+    assert "cannot be a file" in faults(region.scenario().path, "a\0.csv")
+    (region.folder / "loop.csv").symlink_to("loop.csv")
+    assert "link in a circle" in faults(region.scenario().path, "loop.csv")
