@@ -13,11 +13,37 @@
 
 from __future__ import annotations
 
+import unicodedata
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+
+_ESCAPED = ("Cc", "Cs", "Zl", "Zp")  # controls, halves of characters, line and paragraph separators
+_BIDI = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+
+
+def printable(text: str) -> str:
+    """Escape what would steer a terminal or reorder a line: file names, ids and titles are other people's.
+
+    Parameters
+    ----------
+    text
+        Of any origin.
+
+    Returns
+    -------
+    str
+        One line; control characters and those of bidirectional text as Python writes them.
+    """
+    return "".join(
+        char.encode("unicode_escape").decode()
+        if char in _BIDI or unicodedata.category(char) in _ESCAPED
+        else char
+        for char in text
+    )
 
 
 class ChargeplanError(Exception):
@@ -46,7 +72,7 @@ class Fault:
         named = (("layer", self.layer), ("row", self.row), ("column", self.column))
         place = [self.file] if self.file is not None else []
         place += [f"{word} {value}" for word, value in named if value is not None]
-        return f"{', '.join(place)}: {self.message}" if place else self.message
+        return printable(f"{', '.join(place)}: {self.message}" if place else self.message)
 
 
 class InputError(ChargeplanError):

@@ -6,6 +6,8 @@ One file per command; everything heavy is imported inside the commands, so that 
 from __future__ import annotations
 
 import sys
+import traceback
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -17,7 +19,7 @@ from chargeplan.cli.exits import Exit
 from chargeplan.cli.init import init
 from chargeplan.cli.instances import instances
 from chargeplan.cli.solve import solve
-from chargeplan.errors import BackendUnavailable, ChargeplanError, InputError
+from chargeplan.errors import BackendUnavailable, ChargeplanError, InputError, printable
 
 __all__ = ["app", "main"]
 
@@ -63,10 +65,19 @@ def main() -> None:
     except ChargeplanError as error:
         _complain(error)
         sys.exit(Exit.FAILED)
+    except Exception as error:  # noqa: BLE001 - a mistake of ours: where it is helps, a page of frames does not
+        frame = traceback.extract_tb(error.__traceback__)[-1]
+        place = f"{Path(frame.filename).name}, line {frame.lineno}"
+        _complain(ChargeplanError(printable(f"unexpected {type(error).__name__}: {error} ({place})")))
+        sys.exit(Exit.FAILED)
 
 
 def _complain(error: ChargeplanError) -> None:
-    faults = str(error).splitlines()
+    faults = (
+        list(map(str, error.faults))
+        if isinstance(error, InputError)
+        else [printable(line) for line in str(error).splitlines()]
+    )
     if len(faults) == 1:
         typer.echo(f"Error: {faults[0]}", err=True)
     else:

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from chargeplan.errors import printable
 from chargeplan.units import format_distance, format_gap, format_length, format_share
 
 if TYPE_CHECKING:
@@ -39,8 +40,10 @@ class Report:
     """Prints tables and sentences on stdout, `WIDTH` columns wide where stdout is no terminal."""
 
     def __init__(self) -> None:
-        console = Console(highlight=False)
-        self._console = console if console.is_terminal else Console(highlight=False, width=WIDTH)
+        console = Console(highlight=False, markup=False, emoji=False)
+        if not console.is_terminal:
+            console = Console(highlight=False, markup=False, emoji=False, width=WIDTH)
+        self._console = console
 
     def problem(self, problem: Problem) -> None:
         """Say what a scenario's inputs hold."""
@@ -48,7 +51,7 @@ class Report:
         table = _table("Standard", "Radius", "Asked", "Demand points", "Weight")
         for standard in problem.standards:
             table.add_row(
-                standard.name,
+                printable(standard.name),
                 _radius(standard.radius, standard.metric, strict=standard.strict),
                 _asked(standard),
                 f"{len(standard.points.ids):,}",
@@ -116,7 +119,7 @@ class Report:
                 f"{standard.demand_points:,}",
                 format_share(standard.share),
                 _distance(standard.max_distance_m),
-                standard.farthest or "-",
+                printable(standard.farthest or "-"),
                 _yes_or_no(met=standard.met, required=standard.required),
             )
         self._console.print(table)
@@ -125,10 +128,12 @@ class Report:
         self._caveats(report.notes, [])
 
     def _title(self, name: str, title: str) -> None:
-        self._console.print(Text(f"{name}: {title}" if title else name, style="bold"))
+        self._console.print(Text(printable(f"{name}: {title}" if title else name), style="bold"))
 
     def _line(self, word: str, text: str) -> None:
-        first, *rest = textwrap.wrap(text, self._console.width - INDENT, break_on_hyphens=False) or [""]
+        first, *rest = textwrap.wrap(
+            printable(text), self._console.width - INDENT, break_on_hyphens=False
+        ) or [""]
         self._console.print(Text.assemble((word.ljust(INDENT), "bold"), first), soft_wrap=True)
         for line in rest:
             self._console.print(Text(" " * INDENT + line), soft_wrap=True)
@@ -154,7 +159,7 @@ def _table(*heads: str) -> Table:
 
 
 def _name(name: str, *, required: bool) -> Text:
-    return Text(name if required else f"{name} (an aim)")
+    return Text(printable(name if required else f"{name} (an aim)"))
 
 
 def _asked(standard: Standard) -> str:
@@ -192,7 +197,8 @@ def _verdict(plan: Plan) -> Text:
         "infeasible": "No choice of sites can meet it; this is the plan for the rest.",
         "stopped": "The run was stopped before there was a plan.",
     }
-    return Text(f"Not met: {', '.join(missed)}. {why.get(plan.status, '')}".rstrip(), style="bold red")
+    text = printable(f"Not met: {', '.join(missed)}. {why.get(plan.status, '')}".rstrip())
+    return Text(text, style="bold red")
 
 
 def _proof(record: PlanRecord) -> str:

@@ -7,6 +7,9 @@ from importlib.metadata import version
 
 import pytest
 
+from chargeplan.cli import _complain, main
+from chargeplan.errors import Fault, InputError
+
 
 def test_check_counts_what_is_there(town, run):
     """A sound scenario: exit 0, demand points, weight and sites on stdout."""
@@ -39,6 +42,46 @@ def test_audit_names_the_file_of_bad_stations(town, run):
     done = run("audit", ".", "stations.csv")
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith("Error: stations.csv, layer stations, row 2: its id 'u'")
+
+
+def test_nothing_of_an_input_steers_the_terminal(town, run):
+    """Controls and bidi marks in a title, a status and an id are escaped; brackets are no markup."""
+    scenario = town / "scenario.toml"
+    text = scenario.read_text(encoding="utf-8").replace("Four streets", r"[red]\u001b]0;x\u202e[/no]")
+    scenario.write_text(text, encoding="utf-8")
+    table = "id,lon,lat,weight\n\x1b[2J[/b],113.0,28.00,10\n"
+    (town / "demand.csv").write_text(table, encoding="utf-8")
+    (town / "stations.csv").write_text(
+        "lon,lat,status\n113,28.005,existing\n113,28,\x1b[1m\n", encoding="utf-8"
+    )
+    done = run("audit", ".", "stations.csv")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert r"town: [red]\x1b]0;x\u202e[/no]" in done.stdout
+    assert r"\x1b[2J[/b]" in done.stdout
+    assert "\x1b" not in done.stdout
+
+
+def test_a_fault_is_one_line(capsys):
+    """A name with a newline is one fault, not two; two faults are counted as two."""
+    _complain(InputError(Fault("is wrong", file="a\nb\x1b[1m.csv")))
+    assert capsys.readouterr().err == "Error: a\\nb\\x1b[1m.csv: is wrong\n"
+    _complain(InputError([Fault("one\ntwo"), Fault("three")]))
+    assert capsys.readouterr().err.splitlines() == ["Error: 2 faults", "  - one\\ntwo", "  - three"]
+
+
+def test_a_mistake_of_ours_is_one_line(monkeypatch, capsys):
+    """An exception that nobody foresaw ends with exit 1, one line and where it was, and no traceback."""
+
+    def broken():
+        raise OverflowError("too\nlarge")
+
+    monkeypatch.setattr("chargeplan.cli.app", broken)
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 1
+    message = capsys.readouterr().err
+    assert message.startswith("Error: unexpected OverflowError: too\\nlarge (test_commands.py, line ")
+    assert message.count("\n") == 1
 
 
 def test_audit_agrees_with_the_plan(town, run):
