@@ -25,6 +25,7 @@ name = "urban"
 demand = "people"
 radius = "{radius}"
 strict = true
+share = {share}
 
 [[standards]]
 name = "intercity"
@@ -43,7 +44,7 @@ seed = 7
 """
 
 
-def write_scenario(folder: Path, *, points: int, sites: int, radius: str) -> Path:
+def write_scenario(folder: Path, *, points: int, sites: int, radius: str, share: float) -> Path:
     """Random points and sites in a square of 20 km, crossed by two roads; one point is out of reach."""
     rng = np.random.default_rng(points)
     folder.mkdir()
@@ -65,20 +66,22 @@ def write_scenario(folder: Path, *, points: int, sites: int, radius: str) -> Pat
     ]
     roads = {"type": "FeatureCollection", "features": lines}
     (folder / "roads.geojson").write_text(json.dumps(roads))
-    (folder / "scenario.toml").write_text(SCENARIO.format(radius=radius))
+    (folder / "scenario.toml").write_text(SCENARIO.format(radius=radius, share=share))
     return folder
 
 
 @pytest.fixture(scope="session")
 def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """120 points and 20 sites."""
-    return write_scenario(tmp_path_factory.mktemp("s") / "in", points=120, sites=20, radius="1 km")
+    return write_scenario(tmp_path_factory.mktemp("s") / "in", points=120, sites=20, radius="1 km", share=1.0)
 
 
 @pytest.fixture(scope="session")
 def medium(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """3,000 points and 400 sites that each serve many: too hard to be proven within the limit of work."""
-    return write_scenario(tmp_path_factory.mktemp("m") / "in", points=3000, sites=400, radius="2500 m")
+    """1,500 points, 600 sites and a share of 90 %: too hard to be proven within the limit of work."""
+    return write_scenario(
+        tmp_path_factory.mktemp("m") / "in", points=1500, sites=600, radius="2 km", share=0.9
+    )
 
 
 @pytest.fixture(scope="session")
