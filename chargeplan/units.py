@@ -62,6 +62,8 @@ def format_length(metres: float) -> str:
     metres
         A length in metres.
     """
+    if metres < 0.01:
+        return f"{metres:.3g} m"  # no length is 0 m but none at all
     return f"{round(metres, 2):,.10g} m" if metres < 1000 else f"{metres / 1000:,.6g} km"
 
 

@@ -72,3 +72,12 @@ def test_only_all_is_a_hundred_percent(share, text):
 def test_a_gap_is_never_understated(gap, text):
     """Gaps are rounded away from the optimum."""
     assert format_gap(gap) == text
+
+
+@pytest.mark.parametrize(
+    ("metres", "text"),
+    [(1e-9, "1e-09 m"), (0.004, "0.004 m"), (0.01, "0.01 m"), (0.0, "0 m"), (800.0, "800 m")],
+)
+def test_a_tiny_length_is_not_written_as_none(metres, text):
+    """Only 0 reads 0 m."""
+    assert format_length(metres) == text
