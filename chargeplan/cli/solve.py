@@ -74,6 +74,8 @@ def solve(
     import chargeplan as cp
 
     wanted = _parse_formats(formats)
+    if gap is not None and not 0.0 <= gap < 1.0:
+        raise typer.BadParameter("--gap is a share of the best, from 0 to below 1: 0.01 is 1 %")
     request = Request(scenario, demand, sites, radius, budget, stations)
     with Progress(quiet=quiet) as progress:
         problem = request.read()

@@ -128,6 +128,8 @@ def test_every_fault_in_one_message(town, run):
         ([".", "--out", "demand.csv"], "not a folder"),
         ([".", "--out", ""], "needs the name of a folder"),
         ([".", "--out", "x" * 300], "cannot be written"),
+        ([".", "--gap", "2"], "0.01 is 1 %"),
+        ([".", "--gap", "nan"], "0.01 is 1 %"),
         ([".", "--time-limit", "-1"], "time_limit"),
         ([".", "--frobnicate"], "--frobnicate"),
     ],
