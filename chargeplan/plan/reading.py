@@ -80,7 +80,7 @@ def _result(
         name=name,
         **record.model_dump(exclude={"demand_points"}),
         covered=demand["covered"].to_numpy(bool),
-        station=np.array([place.get(station, -1) for station in demand["station"].astype(str)], np.int64),
+        station=np.array([place.get(station, -1) for station in demand["station"]], np.int64),
         distance_m=demand["distance_m"].to_numpy(np.float64),
         coverable=~demand["id"].astype(str).isin(uncoverable).to_numpy(),
     )

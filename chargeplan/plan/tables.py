@@ -44,8 +44,8 @@ def tables(plan: Plan) -> Mapping[str, gpd.GeoDataFrame]:
 
 
 def read_table(content: bytes) -> gpd.GeoDataFrame:
-    """Read a layer back from its GeoJSON."""
-    return gpd.read_file(io.BytesIO(content), engine="pyogrio")
+    """Read a layer back from its GeoJSON; texts that look like dates, such as ids, stay texts."""
+    return gpd.read_file(io.BytesIO(content), engine="pyogrio", DATE_AS_STRING="YES")
 
 
 def site_status(problem: Problem, open_sites: NDArray[np.bool_]) -> NDArray[np.object_]:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import shutil
 
+import geopandas as gpd
 import numpy as np
 import pandas as pd
 import pytest
+import shapely
 
 import chargeplan as cp
 from chargeplan.errors import PlanFolderError
@@ -79,6 +81,31 @@ def test_the_tables_are_the_same(plan, back):
             pd.testing.assert_series_equal(
                 *(values.astype(object).where(values.notna(), None) for values in same)
             )
+
+
+def test_ids_stay_what_they_are(tmp_path):
+    """Ids that look like dates, numbers or nothing come back as texts; no station is no site called None."""
+    ids = ["2024-01-01", "2024-01-02"]
+    where = shapely.points([(113.0, 28.0), (113.1, 28.0)])
+    (tmp_path / "table.csv").write_text("demand,site,distance\n2024-01-01,None,5\n")
+    standard = {
+        "radius": "1 km",
+        "required": False,
+        "metric": "matrix",
+        "matrix": str(tmp_path / "table.csv"),
+    }
+    problem = cp.Problem(
+        demand=gpd.GeoDataFrame({"id": ids}, geometry=where, crs=4326),
+        sites=gpd.GeoDataFrame({"id": ["None", "007"]}, geometry=where, crs=4326),
+        standards=[standard],
+        objective={"minimise": "cost"},
+    )
+    cp.solve(problem).write(tmp_path / "plan")
+    back = cp.read_plan(tmp_path / "plan")
+    assert back.demand["id"].tolist() == ids
+    assert back.stations["id"].tolist() == ["None", "007"]
+    assert back.standards[0].station.tolist() == [0, -1]
+    assert back.standards[0].coverable.tolist() == [True, False]
 
 
 def test_written_again_the_bytes_are_the_same(written, tmp_path):
