@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     Records = NDArray[Any]
     Names = NDArray[np.int32]
 
-_SAMPLE = 50  # stations looked at before one is closed: the best from multiple selections
+_CLOSED = 2  # columns closed in a step; with costs, one at a time ends in a rut
+_SAMPLE, _SHARE, _LARGEST = 20, 8, 200  # of the open ones, 20 and an eighth are looked at, 200 at most
 _IMPROVEMENT = 1e-9  # a cost counts as lower when it is lower by this part, which is more than rounding
 
 # A row is missing while fewer sites cover it than it needs. Slot m of `missing` holds the m-th missing row.
@@ -247,7 +248,7 @@ def _keep_and_shrink(
 def _one_to_close(columns: Records, search: Records) -> int:
     """Return the best of a sample of open columns to close, but not the one opened last; or -1."""
     chosen = -1  # not a literal, which would be compiled for apart
-    for _ in range(_SAMPLE):
+    for _ in range(min(_SAMPLE + search[0]["open"] // _SHARE, _LARGEST)):
         j = columns[_draw(search, search[0]["open"])]["opened"]
         if j != search[0]["latest"] and (chosen < 0 or _better(columns, j, chosen)):
             chosen = j
@@ -294,8 +295,8 @@ def _run(
     now = search[0]
     for _ in range(steps):
         now["step"] += 1
-        if now["open"] > 0:
-            j = _one_to_close(columns, search)
+        for _again in range(_CLOSED):
+            j = _one_to_close(columns, search) if now["open"] > 0 else -1
             if j >= 0:
                 _close(rows, row_columns, columns, column_rows, search, j)
         while now["missing"] > 0:
@@ -396,7 +397,7 @@ class CoverSearch:
             _keep_and_shrink(*self._state)
 
     def run(self, steps: int) -> float:
-        """Search on for some steps, each of which closes a site and opens others; return the best cost."""
+        """Search on for some steps, each of which closes two sites and opens others; return the best cost."""
         if steps < 0:
             raise InputError(f"steps must be 0 or more, not {steps}")
         if self._left.rows.size:
