@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from chargeplan.errors import printable
+from chargeplan.problem import caveats
 from chargeplan.units import format_distance, format_gap, format_length, format_share
 
 if TYPE_CHECKING:
@@ -65,15 +66,17 @@ class Report:
         lines = (
             f"{standard.name}: {line}" for standard in problem.standards for line in standard.not_planned
         )
-        self._caveats(problem.warnings, [*problem.not_planned, *lines])
+        self._caveats(problem, problem.warnings, [*problem.not_planned, *lines])
 
-    def plan(self, plan: Plan, before: AuditReport | None, folder: Path, files: Iterable[str]) -> None:
+    def plan(
+        self, problem: Problem, plan: Plan, before: AuditReport | None, folder: Path, files: Iterable[str]
+    ) -> None:
         """Say what a plan achieves, what it costs, how good it provably is, and where it is written.
 
         Parameters
         ----------
-        plan
-            As written.
+        problem, plan
+            What was asked, and the answer as written.
         before
             What the stations that stand already achieve by themselves; None where there are none.
         folder, files
@@ -82,19 +85,7 @@ class Report:
         record = plan.record
         self._title(record.name, record.title)
         self._console.print(_verdict(plan))
-        heads = ["Standard", "Radius", "Demand points", "Before", "Covered", "Farthest", "Met"]
-        table = _table(*(head for head in heads if before or head != "Before"))
-        for place, (name, standard) in enumerate(record.standards.items()):
-            table.add_row(
-                _name(name, required=standard.required),
-                _radius(standard.radius_m, standard.metric, strict=standard.strict),
-                f"{standard.demand_points:,}",
-                *([format_share(before.standards[place].share)] if before else []),
-                format_share(standard.share),
-                _distance(standard.max_distance_m),
-                _yes_or_no(met=standard.met, required=standard.required),
-            )
-        self._console.print(table)
+        self._console.print(_plan_table(record, before))
         corridors = record.audit.corridors if record.audit else {}
         self._stretches({name: corridor["longest_gap_m"] for name, corridor in corridors.items()})
         for reason in record.infeasible.reasons if record.infeasible else ():
@@ -105,7 +96,8 @@ class Report:
         self._line("Proof", _proof(record))
         self._line("Audit", _audit(record))
         self._line("Time", _times(record.seconds))
-        self._caveats(record.warnings, record.not_planned)
+        self._line("Source", record.source)
+        self._caveats(problem, record.warnings, record.not_planned)
         self._line("Files", f"{folder}: {', '.join(['plan.json', *files])}")
 
     def audit(self, report: AuditReport) -> None:
@@ -125,15 +117,15 @@ class Report:
         self._console.print(table)
         self._stretches({name: corridor["longest_gap_m"] for name, corridor in report.corridors().items()})
         self._line("Stations", f"{report.stations:,}")
-        self._caveats(report.notes, [])
+        self._caveats(report.problem, [*report.problem.warnings, *report.notes], [])
 
     def _title(self, name: str, title: str) -> None:
         self._console.print(Text(printable(f"{name}: {title}" if title else name), style="bold"))
 
     def _line(self, word: str, text: str) -> None:
-        first, *rest = textwrap.wrap(
-            printable(text), self._console.width - INDENT, break_on_hyphens=False
-        ) or [""]
+        if not text:
+            return
+        first, *rest = textwrap.wrap(printable(text), self._console.width - INDENT, break_on_hyphens=False)
         self._console.print(Text.assemble((word.ljust(INDENT), "bold"), first), soft_wrap=True)
         for line in rest:
             self._console.print(Text(" " * INDENT + line), soft_wrap=True)
@@ -144,11 +136,27 @@ class Report:
             length = "a road has no station" if metres is None else format_distance(metres)
             self._line("Spacing", f"{name}: longest stretch of a road between stations: {length}")
 
-    def _caveats(self, warnings: Iterable[str], not_planned: Iterable[str]) -> None:
-        for warning in warnings:
+    def _caveats(self, problem: Problem, warnings: Iterable[str], not_planned: Iterable[str]) -> None:
+        for warning in [*caveats(problem), *warnings]:
             self._line("Mind", warning)
         for line in not_planned:
             self._line("Not yet", line)
+
+
+def _plan_table(record: PlanRecord, before: AuditReport | None) -> Table:
+    heads = ["Standard", "Radius", "Demand points", "Before", "Covered", "Farthest", "Met"]
+    table = _table(*(head for head in heads if before or head != "Before"))
+    for place, (name, standard) in enumerate(record.standards.items()):
+        table.add_row(
+            _name(name, required=standard.required),
+            _radius(standard.radius_m, standard.metric, strict=standard.strict),
+            f"{standard.demand_points:,}",
+            *([format_share(before.standards[place].share)] if before else []),
+            format_share(standard.share),
+            _distance(standard.max_distance_m),
+            _yes_or_no(met=standard.met, required=standard.required),
+        )
+    return table
 
 
 def _table(*heads: str) -> Table:

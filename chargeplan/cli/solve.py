@@ -143,7 +143,7 @@ def _show(problem: Problem, plan: Plan, folder: Path, *, as_json: bool, quiet: b
 
         existing = problem.sites.status == "existing"
         before = cp.audit(problem, existing) if existing.any() else None
-        Report().plan(plan, before, folder, json.loads(content)["files"])
+        Report().plan(problem, plan, before, folder, json.loads(content)["files"])
 
 
 def _exit_code(plan: Plan, *, interrupted: bool) -> Exit:

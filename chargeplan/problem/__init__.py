@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from chargeplan.prepare.features import positions
 from chargeplan.prepare.points import Points, Sites
+from chargeplan.problem.caveats import caveats
 from chargeplan.problem.model import InputFile, RoadAccess, Standard
 from chargeplan.problem.problem import Problem
 
-__all__ = ["InputFile", "Points", "Problem", "RoadAccess", "Sites", "Standard", "positions"]
+__all__ = ["InputFile", "Points", "Problem", "RoadAccess", "Sites", "Standard", "caveats", "positions"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+from chargeplan.problem import caveats
 from chargeplan.units import format_distance, format_length, format_share
 from chargeplan.viz.scene import district_names
 from chargeplan.viz.style import lettering
@@ -79,12 +80,7 @@ def remarks(problem: Problem, plan: Plan) -> str:
 def _remarks(problem: Problem, plan: Plan) -> Iterator[str]:
     if plan.record.source:
         yield f"Source: {plan.record.source.strip().rstrip('.')}."
-    for corridor in problem.scenario.corridors:
-        if corridor.length_factor != 1.0:
-            factor = f"{corridor.length_factor:g}"
-            yield f"Corridors ({corridor.name}) are schematic, not surveyed: lengths times {factor}."
-    if not (problem.sites.status == "existing").any():
-        yield "No existing station is known to this scenario; if there are, it overstates new building."
+    yield from caveats(problem)
     yield from (f"Mind: {warning.strip().rstrip('.')}." for warning in plan.record.warnings)
     if plan.record.not_planned:
         asked = "; ".join(line.removesuffix(": not planned yet") for line in plan.record.not_planned)
