@@ -142,6 +142,8 @@ class Run:
         self.maximise = maximise
         self.best: float | None = None
         self.bound: float | None = None
+        self._shown_best: float | None = None
+        self._shown_bound: float | None = None
         self.seconds: dict[str, float] = {}
         self.cut = False
         self._on_event = on_event
@@ -166,24 +168,30 @@ class Run:
     def tell(self, *, best: float | None = None, bound: float | None = None) -> None:
         """Note a better plan or bound and tell whoever listens."""
         if best is not None:
-            self.best = best if self.best is None else self._better(best, self.best)
+            self.best = self._better(best, self.best)
         if bound is not None:
-            self.bound = bound if self.bound is None else self._tighter(bound, self.bound)
-        self.show(None, None)
+            self.bound = self._tighter(bound, self.bound)
+        self.show(best, bound)
 
     def show(self, best: float | None, bound: float | None) -> None:
         """Tell whoever listens of figures that are not yet checked, without believing them."""
-        if self._on_event is None:
-            return
-        best = self.best if best is None or self.best is None else self._better(best, self.best)
-        bound = self.bound if bound is None or self.bound is None else self._tighter(bound, self.bound)
-        self._on_event(Event(self.stage, best, bound, relative_gap(best, bound), self.elapsed))
+        if best is not None:
+            self._shown_best = self._better(best, self._shown_best)
+        if bound is not None:
+            self._shown_bound = self._tighter(bound, self._shown_bound)
+        if self._on_event is not None:
+            gap = relative_gap(self._shown_best, self._shown_bound)
+            self._on_event(Event(self.stage, self._shown_best, self._shown_bound, gap, self.elapsed))
 
-    def _better(self, a: float, b: float) -> float:
-        return max(a, b) if self.maximise else min(a, b)
+    def _better(self, value: float, known: float | None) -> float:
+        if known is None:
+            return value
+        return max(value, known) if self.maximise else min(value, known)
 
-    def _tighter(self, a: float, b: float) -> float:
-        return min(a, b) if self.maximise else max(a, b)
+    def _tighter(self, value: float, known: float | None) -> float:
+        if known is None:
+            return value
+        return min(value, known) if self.maximise else max(value, known)
 
     @property
     def gap(self) -> float | None:
