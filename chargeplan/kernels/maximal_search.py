@@ -1,4 +1,4 @@
-"""Swap search with a tabu list for maximal covering: the most weight within a number of sites or a budget."""
+"""Simulated annealing for maximal covering: the most weight within a number of sites or a budget."""
 
 from __future__ import annotations
 
@@ -25,8 +25,10 @@ if TYPE_CHECKING:
     Records = NDArray[Any]
     Names = NDArray[np.int32]
 
-_SAMPLE = 30  # open sites looked at before one is closed
-_TENURE = 12  # a site stays as it was changed for up to so many steps
+_SAMPLE = 50  # open columns looked at before one is closed
+_FILL = 3  # columns tried for what is left of the limit
+_FIRST_CYCLE = 5_000  # steps from hot to cold; each further cycle takes twice as many
+_HOT, _COLD = 0.05, 0.001  # of the average loss: what a step may cost at the two ends of a cycle
 _ROUNDING = 1e-9  # the limit may be passed by this part, which is less than any cost and more than rounding
 _MOST = 2.0**60  # what all weights together are scaled up to, in whole numbers, so that no step rounds
 
@@ -43,14 +45,13 @@ _ROW = np.dtype(
     ],
     align=True,
 )
-# The score of a closed column is the credit it would add; of an open one, what would go with it, negative.
-# Slot t of `opened` holds the t-th open column.
+# The loss of an open column is the credit that would go with it. Slot t of `opened` holds the t-th open
+# column.
 _COLUMN = np.dtype(
     [
-        ("score", np.int64),
+        ("loss", np.int64),
         ("usage", np.float64),
         ("per_usage", np.float64),
-        ("free_at", np.int64),  # the step from which on it may be changed again
         ("first", np.int64),  # its rows are first:last
         ("last", np.int64),
         ("opened", np.int64),
@@ -63,9 +64,12 @@ _COLUMN = np.dtype(
 _SEARCH = np.dtype(
     [
         ("open", np.int64),  # how many columns are open
-        ("step", np.int64),
+        ("step", np.int64),  # of this cycle
+        ("cycle", np.int64),  # how many steps it takes
+        ("hot", np.float64),
         ("usage", np.float64),
         ("limit", np.float64),
+        ("least", np.float64),  # usage of any column
         ("value", np.int64),  # the weight of the rows that are covered as often as they need
         ("best", np.int64),
         ("random", np.uint64),
@@ -86,49 +90,62 @@ def _draw(search: Records, below: int) -> int:
 
 
 @kernel
-def _marginal(rows: Records, i: int, covered: int) -> int:
-    """Return the credit that row i gives for one column more than `covered`."""
-    return rows[i]["unit"] * (2 * covered + 1) if 0 <= covered < rows[i]["need"] else 0
+def _next_credit(rows: Records, i: int) -> int:
+    """Return the credit that row i would give for one column more."""
+    row = rows[i]
+    return int(row["unit"] * (2 * row["covered"] + 1) * (row["covered"] < row["need"]))
 
 
 @kernel
-def _pay(rows: Records, row_columns: Names, columns: Records, i: int, closed: int, opened: int) -> None:
-    """Add to the scores of the closed and of the open columns of row i."""
-    if closed == 0 and rows[i]["covered"] == 1:
-        columns[rows[i]["owner"]]["score"] += opened
-    elif closed != 0 or (opened != 0 and rows[i]["covered"] > 0):
-        for t in range(rows[i]["first"], rows[i]["last"]):
-            column = columns[row_columns[t]]
-            column["score"] += opened if column["open"] else closed
+def _last_credit(rows: Records, i: int) -> int:
+    """Return the credit that row i, which is covered, would take back for one column less."""
+    row = rows[i]
+    return int(row["unit"] * (2 * row["covered"] - 1) * (row["covered"] <= row["need"]))
+
+
+@kernel
+def _charge_owners(rows: Records, row_columns: Names, columns: Records, i: int, amount: int) -> None:
+    """Add to the loss of the columns that cover row i."""
+    if rows[i]["covered"] == 1:
+        columns[rows[i]["owner"]]["loss"] += amount
+        return
+    for t in range(rows[i]["first"], rows[i]["last"]):
+        column = columns[row_columns[t]]
+        if column["open"]:
+            column["loss"] += amount
+
+
+@kernel
+def _gain(rows: Records, columns: Records, column_rows: Names, j: int) -> int:
+    """Return the credit that a closed column would add."""
+    gain = 0
+    for t in range(columns[j]["first"], columns[j]["last"]):
+        gain += _next_credit(rows, int(np.int64(column_rows[t])))
+    return gain
 
 
 @kernel
 def _open(
     rows: Records, row_columns: Names, columns: Records, column_rows: Names, search: Records, j: int
 ) -> None:
-    """Open column j; its own score and those of its neighbours follow."""
+    """Open column j; its loss, those of its neighbours and the value follow."""
     now = search[0]
-    score = -columns[j]["score"]
+    loss = 0
     for t in range(columns[j]["first"], columns[j]["last"]):
         i = int(np.int64(column_rows[t]))
-        covered = rows[i]["covered"]
-        here = _marginal(rows, i, covered)
-        _pay(
-            rows,
-            row_columns,
-            columns,
-            i,
-            _marginal(rows, i, covered + 1) - here,
-            _marginal(rows, i, covered - 1) - here,
-        )
-        rows[i]["covered"] += 1
-        rows[i]["owner"] ^= j
-        if rows[i]["covered"] == rows[i]["need"]:
-            now["value"] += rows[i]["unit"] * rows[i]["need"] ** 2
+        row = rows[i]
+        credit = _next_credit(rows, i)
+        if 0 < row["covered"] <= row["need"]:
+            _charge_owners(rows, row_columns, columns, i, credit - _last_credit(rows, i))
+        loss += credit
+        row["covered"] += 1
+        row["owner"] ^= j
+        if row["covered"] == row["need"]:
+            now["value"] += row["unit"] * row["need"] * row["need"]
     columns[now["open"]]["opened"] = j
     columns[j]["opened_at"] = now["open"]
     columns[j]["open"] = True
-    columns[j]["score"] = score
+    columns[j]["loss"] = loss
     now["open"] += 1
     now["usage"] += columns[j]["usage"]
 
@@ -137,106 +154,188 @@ def _open(
 def _close(
     rows: Records, row_columns: Names, columns: Records, column_rows: Names, search: Records, j: int
 ) -> None:
-    """Close column j; its own score and those of its neighbours follow."""
+    """Close column j; the losses of its neighbours and the value follow."""
     now = search[0]
-    score = -columns[j]["score"]
     columns[j]["open"] = False
     for t in range(columns[j]["first"], columns[j]["last"]):
         i = int(np.int64(column_rows[t]))
-        if rows[i]["covered"] == rows[i]["need"]:
-            now["value"] -= rows[i]["unit"] * rows[i]["need"] ** 2
-        rows[i]["covered"] -= 1
-        rows[i]["owner"] ^= j
-        covered = rows[i]["covered"]
-        here = _marginal(rows, i, covered)
-        _pay(
-            rows,
-            row_columns,
-            columns,
-            i,
-            here - _marginal(rows, i, covered + 1),
-            here - _marginal(rows, i, covered - 1),
-        )
+        row = rows[i]
+        if row["covered"] == row["need"]:
+            now["value"] -= row["unit"] * row["need"] * row["need"]
+        row["covered"] -= 1
+        row["owner"] ^= j
+        if 0 < row["covered"] <= row["need"]:
+            _charge_owners(rows, row_columns, columns, i, _last_credit(rows, i) - _next_credit(rows, i))
     now["open"] -= 1
     last = columns[now["open"]]["opened"]
     columns[columns[j]["opened_at"]]["opened"] = last
     columns[last]["opened_at"] = columns[j]["opened_at"]
-    columns[j]["score"] = score
     now["usage"] -= columns[j]["usage"]
 
 
 @kernel
-def _stay(columns: Records, search: Records, j: int) -> None:
-    """Forbid to change column j for some steps."""
-    columns[j]["free_at"] = search[0]["step"] + 1 + _draw(search, _TENURE)
+def _heap_down(key: NDArray[np.float64], name: Names, place: int, size: int) -> None:
+    """Move an entry of a heap, largest first, down to where it belongs."""
+    moved, moved_key = name[place], key[place]
+    child = 2 * place + 1
+    while child < size:
+        if child + 1 < size and key[child + 1] > key[child]:
+            child += 1
+        if key[child] <= moved_key:
+            break
+        name[place], key[place] = name[child], key[child]
+        place, child = child, 2 * child + 1
+    name[place], key[place] = moved, moved_key
 
 
 @kernel
-def _one_to_close(columns: Records, search: Records) -> int:
-    """Return the best of a sample of open columns to close; -1 if all of them have to stay."""
-    chosen, least = -1, -np.inf
-    for _ in range(_SAMPLE):
-        j = columns[_draw(search, search[0]["open"])]["opened"]
-        worth = columns[j]["score"] * columns[j]["per_usage"]
-        if columns[j]["free_at"] <= search[0]["step"] and worth > least:
-            chosen, least = j, worth
-    return chosen
+def _fill(rows: Records, row_columns: Names, columns: Records, column_rows: Names, search: Records) -> None:
+    """Open columns greedily until nothing that fits adds anything.
+
+    A gain is worked out anew only when its column comes first in a heap (Minoux 1978).
+    """
+    size = columns.size
+    name, key = np.arange(size).astype(np.int32), np.zeros(size)
+    for j in range(size):
+        if not columns[j]["open"]:
+            key[j] = _gain(rows, columns, column_rows, j) * columns[j]["per_usage"]
+    for place in range(size // 2 - 1, -1, -1):
+        _heap_down(key, name, place, size)
+    while size > 0 and key[0] > 0.0:
+        j = int(np.int64(name[0]))
+        worth = _gain(rows, columns, column_rows, j) * columns[j]["per_usage"]
+        if columns[j]["usage"] > search[0]["limit"] - search[0]["usage"]:
+            worth = 0.0
+        elif worth == key[0]:
+            _open(rows, row_columns, columns, column_rows, search, j)
+            worth = 0.0
+        key[0] = worth
+        _heap_down(key, name, int(np.int64(0)), size)
 
 
 @kernel
-def _one_to_open(columns: Records, search: Records) -> int:
-    """Return the best column to open within what is left of the limit; -1 if none adds anything."""
-    room = search[0]["limit"] - search[0]["usage"]
-    chosen, most = -1, 0.0
-    for j in range(columns.size):
-        column = columns[j]
-        if not column["open"] and column["usage"] <= room and column["free_at"] <= search[0]["step"]:
-            worth = column["score"] * column["per_usage"]
-            if worth > most:
-                chosen, most = j, worth
-    return chosen
-
-
-@kernel
-def _keep_best(columns: Records, search: Records) -> None:
-    """Keep the open set if it covers more than the best and is, added up afresh, within the limit."""
+def _added_up(columns: Records) -> float:
+    """Return the usage of the open columns without the rounding of many steps."""
     total = 0.0
     for j in range(columns.size):
         if columns[j]["open"]:
             total += columns[j]["usage"]
-    search[0]["usage"] = total
-    if total <= search[0]["limit"]:
-        search[0]["best"] = search[0]["value"]
+    return total
+
+
+@kernel
+def _keep_best(
+    rows: Records, row_columns: Names, columns: Records, column_rows: Names, search: Records
+) -> None:
+    """Keep the open set, filled up, if it is within the limit when added up afresh."""
+    now = search[0]
+    if now["limit"] - now["usage"] >= now["least"]:
+        _fill(rows, row_columns, columns, column_rows, search)
+    now["usage"] = _added_up(columns)
+    if now["usage"] <= now["limit"]:
+        now["best"] = now["value"]
         for j in range(columns.size):
             columns[j]["best"] = columns[j]["open"]
 
 
 @kernel
-def _open_all(
-    rows: Records, row_columns: Names, columns: Records, column_rows: Names, search: Records
-) -> None:
-    """Open the best column, and the best after that, until nothing that fits adds anything."""
-    j = _one_to_open(columns, search)
-    while j >= 0:
-        _open(rows, row_columns, columns, column_rows, search, j)
-        _stay(columns, search, j)
-        j = _one_to_open(columns, search)
-    if search[0]["value"] > search[0]["best"]:
-        _keep_best(columns, search)
+def _one_to_open(rows: Records, row_columns: Names, columns: Records, search: Records) -> int:
+    """Return a random column that fits under the limit, of a random row not covered enough; or -1."""
+    for _ in range(_SAMPLE):
+        i = _draw(search, rows.size)
+        t = rows[i]["first"] + _draw(search, rows[i]["last"] - rows[i]["first"])
+        j = int(np.int64(row_columns[t]))
+        fits = columns[j]["usage"] <= search[0]["limit"]
+        if rows[i]["covered"] < rows[i]["need"] and fits and not columns[j]["open"]:
+            return j
+    return int(np.int64(-1))
+
+
+@kernel
+def _one_to_close(columns: Records, search: Records, kept: int) -> int:
+    """Return the open column of a sample that is the least loss, but not the one that is kept; or -1."""
+    chosen, least = int(np.int64(-1)), np.inf
+    for _ in range(min(_SAMPLE, 1 + search[0]["open"] // 2)):
+        j = columns[_draw(search, search[0]["open"])]["opened"]
+        loss = columns[j]["loss"] * columns[j]["per_usage"]
+        if j != kept and loss < least:
+            chosen, least = j, loss
+    return chosen
+
+
+@kernel
+def _swap(
+    rows: Records,
+    row_columns: Names,
+    columns: Records,
+    column_rows: Names,
+    search: Records,
+    changed: NDArray[np.int64],
+) -> tuple[int, float]:
+    """Open a random column, close what the limit asks for, and open what then fits.
+
+    Writes the columns that changed, in order; returns how many did, and the credit won.
+    """
+    now = search[0]
+    j = _one_to_open(rows, row_columns, columns, search)
+    if j < 0:
+        return 0, 0.0
+    _open(rows, row_columns, columns, column_rows, search, j)
+    changed[0], count, won = j, 1, float(columns[j]["loss"])
+    while now["usage"] > now["limit"] and now["open"] > 1:
+        k = _one_to_close(columns, search, j)
+        if k >= 0:
+            won -= columns[k]["loss"]
+            _close(rows, row_columns, columns, column_rows, search, k)
+            changed[count] = k
+            count += 1
+    for _ in range(_FILL):
+        room = now["limit"] - now["usage"]
+        k = _one_to_open(rows, row_columns, columns, search) if room >= now["least"] else -1
+        if k >= 0 and columns[k]["usage"] <= room:
+            _open(rows, row_columns, columns, column_rows, search, k)
+            won += columns[k]["loss"]
+            changed[count] = k
+            count += 1
+    return count, won
+
+
+@kernel
+def _temperature(columns: Records, search: Records) -> float:
+    """Take a step in time; return how much credit a swap may cost, on average, in this step."""
+    now = search[0]
+    if now["step"] == now["cycle"]:
+        now["step"] = 0
+        now["cycle"] *= 2
+    if now["step"] == 0:
+        loss = 0.0
+        for t in range(now["open"]):
+            loss += columns[columns[t]["opened"]]["loss"]
+        now["hot"] = _HOT * loss / max(now["open"], 1)
+        now["usage"] = _added_up(columns)
+    now["step"] += 1
+    return float(now["hot"] * (_COLD / _HOT) ** (now["step"] / now["cycle"]))
 
 
 @kernel
 def _run(
     rows: Records, row_columns: Names, columns: Records, column_rows: Names, search: Records, steps: int
 ) -> None:
+    now = search[0]
+    changed = np.empty(columns.size + _FILL + 1, np.int64)
     for _ in range(steps):
-        search[0]["step"] += 1
-        for _again in range(1 + (_draw(search, 8) == 0)):
-            j = _one_to_close(columns, search) if search[0]["open"] > 0 else -1
-            if j >= 0:
-                _close(rows, row_columns, columns, column_rows, search, j)
-                _stay(columns, search, j)
-        _open_all(rows, row_columns, columns, column_rows, search)
+        temperature = _temperature(columns, search)
+        count, won = _swap(rows, row_columns, columns, column_rows, search, changed)
+        chance = (_draw(search, 1 << 30) + 0.5) / (1 << 30)
+        if now["usage"] <= now["limit"] and won >= temperature * math.log(chance):
+            if now["value"] > now["best"]:
+                _keep_best(rows, row_columns, columns, column_rows, search)
+            continue
+        for t in range(count - 1, -1, -1):
+            if columns[changed[t]]["open"]:
+                _close(rows, row_columns, columns, column_rows, search, changed[t])
+            else:
+                _open(rows, row_columns, columns, column_rows, search, changed[t])
 
 
 def _row_records(indptr: NDArray[np.int64], need: NDArray[np.int64], weight: NDArray[np.float64]) -> Records:
@@ -249,23 +348,19 @@ def _row_records(indptr: NDArray[np.int64], need: NDArray[np.int64], weight: NDA
     return rows
 
 
-def _column_records(
-    indptr: NDArray[np.int64], members: Names, rows: Records, usage: NDArray[np.float64]
-) -> Records:
+def _column_records(indptr: NDArray[np.int64], usage: NDArray[np.float64]) -> Records:
     columns = np.zeros(usage.size, _COLUMN)
     columns["first"], columns["last"] = indptr[:-1], indptr[1:]
-    column_of = np.repeat(np.arange(usage.size), np.diff(indptr))
-    np.add.at(columns["score"], column_of, rows["unit"][members])
     columns["usage"] = usage
     least = usage[usage > 0].min(initial=1.0) * 1e-6
     columns["per_usage"] = 1 / np.maximum(usage, least)  # what is free is better than what uses anything
     return columns
 
 
-def _search_record(limit: float, seed: int) -> Records:
+def _search_record(limit: float, usage: NDArray[np.float64], seed: int) -> Records:
     search = np.zeros(1, _SEARCH)
-    search["limit"] = limit
-    search["best"] = -1
+    search["limit"], search["least"] = limit, usage.min(initial=np.inf)
+    search["cycle"] = _FIRST_CYCLE
     search["random"] = np.random.SeedSequence(seed).generate_state(1, np.uint64) | np.uint64(1)
     return search
 
@@ -284,7 +379,8 @@ class MaximalSearch:
         (M,) what each site takes of the limit: 1 for a number of sites, costs for a budget; 1 for all when
         None.
     limit
-        What may be used in all; fixed sites use it too.
+        What may be used in all, 0 or more; fixed sites use it too. It is kept to one part in a thousand
+        million, as rounding asks for.
     need
         (N,) how many stations a row needs before its weight counts; 1 for all when None is given.
     fixed
@@ -300,8 +396,9 @@ class MaximalSearch:
         Fixed sites that use more than the limit, or an argument of the wrong kind, size or sign.
 
     Notes ----- Greedy adding as in Church and ReVelle (1974), The maximal covering location problem; then
-    swaps that close the best of a random sample, with a tabu list (Glover 1989). A row that fewer sites
-    cover than it needs is no gain.
+    simulated annealing (Kirkpatrick, Gelatt and Vecchi 1983): a random site near an uncovered row is
+    opened, and the least useful of a sample is closed for it. It cools down in cycles, each twice as long
+    as the one before.
     """
 
     def __init__(
@@ -315,29 +412,22 @@ class MaximalSearch:
         seed: int = 0,
         start: ArrayLike | None = None,
     ) -> None:
-        indptr, indices = sorted_rows(coverage)
+        self._relation = sorted_rows(coverage)
         rows, columns = coverage.shape
         self._weight = checked_vector(weight, rows, "weight")
         self._usage = checked_vector(usage, columns, "usage")
         self._fixed = checked_mask(fixed, columns, "fixed").copy()
+        self._need = checked_needs(need, rows)
         begin = checked_mask(start, columns, "start")
         room = limit * (1 + _ROUNDING) - float(self._usage[self._fixed].sum())
         if not (math.isfinite(room) and room >= 0):
             raise InputError(f"the limit {limit} is not finite, or less than what the fixed sites use")
-        self._need = checked_needs(need, rows)
-        self._relation = indptr, indices
-        self._left = left = residual(indptr, indices, self._need, self._fixed)
+        self._left = left = residual(*self._relation, self._need, self._fixed)
         row_records = _row_records(left.row_indptr, left.need, self._weight[left.rows])
-        self._columns = _column_records(
-            left.column_indptr, left.column_rows, row_records, self._usage[left.columns]
-        )
-        self._state = (
-            row_records,
-            left.row_columns,
-            self._columns,
-            left.column_rows,
-            _search_record(room, seed),
-        )
+        usages = self._usage[left.columns]
+        self._columns = _column_records(left.column_indptr, usages)
+        search = _search_record(room, usages, seed)
+        self._state = row_records, left.row_columns, self._columns, left.column_rows, search
         self._begin(np.flatnonzero(begin[left.columns]))
 
     def _begin(self, sites: NDArray[np.int64]) -> None:
@@ -345,15 +435,16 @@ class MaximalSearch:
         for site in sites:
             if search["usage"][0] + self._columns["usage"][site] <= search["limit"][0]:
                 _open(*self._state, int(site))
-        with np.errstate(over="ignore"):  # random numbers wrap around on purpose
-            _open_all(*self._state)
+        _fill(*self._state)
+        _keep_best(*self._state)
 
     def run(self, steps: int) -> float:
-        """Search on for a number of steps, each a swap; return the best weight so far."""
+        """Search on for a number of steps, each of which tries a swap; return the best weight so far."""
         if steps < 0:
             raise InputError(f"steps must be 0 or more, not {steps}")
-        with np.errstate(over="ignore"):
-            _run(*self._state, steps)
+        if self._left.rows.size:
+            with np.errstate(over="ignore"):  # random numbers wrap around on purpose
+                _run(*self._state, steps)
         return self.weight
 
     @property
