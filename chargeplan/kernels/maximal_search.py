@@ -28,7 +28,8 @@ if TYPE_CHECKING:
 _SAMPLE = 50  # open columns looked at before one is closed
 _FILL = 3  # columns tried for what is left of the limit
 _FIRST_CYCLE = 5_000  # steps from hot to cold; each further cycle takes twice as many
-_HOT, _COLD = 0.05, 0.001  # of the average loss: what a step may cost at the two ends of a cycle
+_HOT = 0.05  # of the average loss: what a step may cost at the beginning of a cycle
+_COLD = 0.1  # of the weight of a light row: what it may cost at the end
 _ROUNDING = 1e-9  # the limit may be passed by this part, which is less than any cost and more than rounding
 _MOST = 2.0**60  # what all weights together are scaled up to, in whole numbers, so that no step rounds
 
@@ -67,6 +68,7 @@ _SEARCH = np.dtype(
         ("step", np.int64),  # of this cycle
         ("cycle", np.int64),  # how many steps it takes
         ("hot", np.float64),
+        ("cold", np.float64),
         ("usage", np.float64),
         ("limit", np.float64),
         ("least", np.float64),  # usage of any column
@@ -311,10 +313,10 @@ def _temperature(columns: Records, search: Records) -> float:
         loss = 0.0
         for t in range(now["open"]):
             loss += columns[columns[t]["opened"]]["loss"]
-        now["hot"] = _HOT * loss / max(now["open"], 1)
+        now["hot"] = max(_HOT * loss / max(now["open"], 1), now["cold"])
         now["usage"] = _added_up(columns)
     now["step"] += 1
-    return float(now["hot"] * (_COLD / _HOT) ** (now["step"] / now["cycle"]))
+    return float(now["hot"] * (now["cold"] / now["hot"]) ** (now["step"] / now["cycle"]))
 
 
 @kernel
@@ -357,8 +359,10 @@ def _column_records(indptr: NDArray[np.int64], usage: NDArray[np.float64]) -> Re
     return columns
 
 
-def _search_record(limit: float, usage: NDArray[np.float64], seed: int) -> Records:
+def _search_record(limit: float, usage: NDArray[np.float64], rows: Records, seed: int) -> Records:
     search = np.zeros(1, _SEARCH)
+    units = rows["unit"][rows["unit"] > 0]
+    search["cold"] = _COLD * np.quantile(units, 0.25) if units.size else 1.0  # far below rows that must hold
     search["limit"], search["least"] = limit, usage.min(initial=np.inf)
     search["cycle"] = _FIRST_CYCLE
     search["random"] = np.random.SeedSequence(seed).generate_state(1, np.uint64) | np.uint64(1)
@@ -426,7 +430,7 @@ class MaximalSearch:
         row_records = _row_records(left.row_indptr, left.need, self._weight[left.rows])
         usages = self._usage[left.columns]
         self._columns = _column_records(left.column_indptr, usages)
-        search = _search_record(room, usages, seed)
+        search = _search_record(room, usages, row_records, seed)
         self._state = row_records, left.row_columns, self._columns, left.column_rows, search
         self._begin(np.flatnonzero(begin[left.columns]))
 
