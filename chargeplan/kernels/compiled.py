@@ -33,7 +33,7 @@ def kernel(function: Function) -> Function:
     function
         A function of arrays and scalars in the part of Python that numba compiles.
     """
-    return cast("Function", numba.njit(cache=True, nogil=True)(function))
+    return cast("Function", numba.njit(cache=True, nogil=True, error_model="numpy")(function))
 
 
 def cores() -> int:

@@ -50,12 +50,19 @@ def _fill_arcs(
     start: int,
     stop: int,
     out: NDArray[np.floating],
+    far: NDArray[np.int64],
 ) -> None:
-    x, y, z = destinations
+    """Fill rows of the matrix; `far` gets how many distances of each are too long for the series."""
+    x, y, z = destinations[0], destinations[1], destinations[2]
     for i in range(start, stop):
         px, py, pz = origins[i, 0], origins[i, 1], origins[i, 2]
+        row = out[i]
         for j in range(x.size):
-            out[i, j] = _arc(px, py, pz, x[j], y[j], z[j])
+            row[j] = _arc(px, py, pz, x[j], y[j], z[j])
+        count = 0
+        for j in range(x.size):
+            count += row[j] > LONG - 1.0
+        far[i] = count
 
 
 @kernel
@@ -66,11 +73,13 @@ def _fill_planar(
     stop: int,
     out: NDArray[np.floating],
 ) -> None:
-    x, y = destinations
+    x, y = destinations[0], destinations[1]
     for i in range(start, stop):
+        px, py = origins[i, 0], origins[i, 1]
+        row = out[i]
         for j in range(x.size):
-            a, b = x[j] - origins[i, 0], y[j] - origins[i, 1]
-            out[i, j] = math.sqrt(a * a + b * b)
+            a, b = x[j] - px, y[j] - py
+            row[j] = math.sqrt(a * a + b * b)
 
 
 @kernel
@@ -92,14 +101,17 @@ def _fill_paired(
         )
 
 
-def _measure_long(
-    origins: NDArray[np.float64], destinations: NDArray[np.float64], out: NDArray[np.floating]
+def _geodesic_matrix(
+    origins: NDArray[np.float64], destinations: NDArray[np.float64], out: NDArray[np.floating], rows: int
 ) -> None:
-    """Replace what the series gave beyond 1,000 km by Geod's own answer, row by row to spare memory."""
-    for row in range(len(origins)):
-        far = np.flatnonzero(out[row] > LONG - 1)
-        if far.size:
-            out[row, far] = geod_distances(np.broadcast_to(origins[row], (far.size, 2)), destinations[far])
+    """Fill the matrix, and replace what the series gave beyond 1,000 km by Geod's own answer, row by row."""
+    chords = ecef(origins), np.ascontiguousarray(ecef(destinations).T)
+    far = np.empty(len(origins), np.int64)
+    in_pieces(lambda start, stop: _fill_arcs(*chords, start, stop, out, far), len(origins), rows)
+    for row in np.flatnonzero(far):
+        columns = np.flatnonzero(out[row] > LONG - 1)
+        origin = np.broadcast_to(origins[row], (columns.size, 2))
+        out[row, columns] = geod_distances(origin, destinations[columns])
 
 
 def distance_matrix(
@@ -138,9 +150,7 @@ def distance_matrix(
     out = np.empty((len(origins), len(destinations)), dtype)
     rows = 1 + 100_000 // max(len(destinations), 1)
     if metric == "geodesic":
-        chords = ecef(origins), np.ascontiguousarray(ecef(destinations).T)
-        in_pieces(lambda start, stop: _fill_arcs(*chords, start, stop, out), len(origins), rows)
-        _measure_long(origins, destinations, out)
+        _geodesic_matrix(origins, destinations, out, rows)
     else:
         plane = origins, np.ascontiguousarray(destinations.T)
         in_pieces(lambda start, stop: _fill_planar(*plane, start, stop, out), len(origins), rows)

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 _FINER = 2  # cells per radius
 _PIECE = 2_000  # demand points in the smallest piece of work
+_BLOCK = 2**15  # sites of demand points collected before they are sent to their rows
 _ROOM = 1024  # patterns that a piece has room for at first, a power of two
 _DIGIT = 11  # bits that one pass of the radix sort looks at
 _DIGITS = 1 << _DIGIT
@@ -51,31 +52,37 @@ def _widen(xyz: NDArray[np.float64], box: NDArray[np.float64]) -> None:
 
 @kernel
 def _cell_keys(
-    xyz: NDArray[np.float64], corner: NDArray[np.float64], side: float, strides: NDArray[np.int64]
-) -> NDArray[np.int64]:
-    keys = np.zeros(xyz.shape[0], np.int64)
+    xyz: NDArray[np.float64],
+    corner: NDArray[np.float64],
+    side: float,
+    strides: NDArray[np.int64],
+    keys: NDArray[np.int64],
+) -> None:
     scale = 1.0 / side
     for i in range(keys.size):
+        key = 0
         for axis in range(3):
-            keys[i] += np.int64((xyz[i, axis] - corner[axis]) * scale) * strides[axis]
-    return keys
+            key += np.int64((xyz[i, axis] - corner[axis]) * scale) * strides[axis]
+        keys[i] = key
 
 
 @kernel
-def _sort_points(keys: NDArray[np.int64], highest: int, xyz: NDArray[np.float64], points: Records) -> None:
-    """Write the points in the order of their keys (0 to `highest`) by a stable radix sort."""
-    size = keys.size
-    order = np.arange(size)
-    spare_keys, spare_order = np.empty(size, np.int64), np.empty(size, np.int64)
+def _sort_keys(keys: NDArray[np.int64], highest: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the keys (0 to `highest`) in order, and where each came from: a stable radix sort."""
+    order = np.empty_like(keys)
+    for i in range(keys.size):
+        order[i] = i
+    spare_keys, spare_order = np.empty_like(keys), np.empty_like(keys)
     starts = np.empty(_DIGITS + 1, np.int64)
     shift = 0
     while highest >> shift > 0:
-        starts[:] = 0
-        for i in range(size):
+        for digit in range(starts.size):
+            starts[digit] = 0
+        for i in range(keys.size):
             starts[((keys[i] >> shift) & (_DIGITS - 1)) + 1] += 1
         for digit in range(_DIGITS):
             starts[digit + 1] += starts[digit]
-        for i in range(size):
+        for i in range(keys.size):
             digit = (keys[i] >> shift) & (_DIGITS - 1)
             spare_keys[starts[digit]] = keys[i]
             spare_order[starts[digit]] = order[i]
@@ -83,9 +90,15 @@ def _sort_points(keys: NDArray[np.int64], highest: int, xyz: NDArray[np.float64]
         keys, spare_keys = spare_keys, keys
         order, spare_order = spare_order, order
         shift += _DIGIT
-    for i in range(size):
-        point = points[i]
-        name = order[i]
+    return keys, order
+
+
+@kernel
+def _fill_points(
+    keys: NDArray[np.int64], order: NDArray[np.int64], xyz: NDArray[np.float64], points: Records
+) -> None:
+    for i in range(keys.size):
+        point, name = points[i], order[i]
         point["key"], point["name"] = keys[i], name
         point["x"], point["y"], point["z"] = xyz[name, 0], xyz[name, 1], xyz[name, 2]
 
@@ -186,13 +199,6 @@ def _columns(xyz: NDArray[np.float64], rows: Names) -> NDArray[np.float64]:
 
 
 @kernel
-def _squares(near: NDArray[np.float64], x: float, y: float, z: float, squares: NDArray[np.float64]) -> None:
-    for t in range(squares.size):
-        a, b, c = near[0, t] - x, near[1, t] - y, near[2, t] - z
-        squares[t] = a * a + b * b + c * c
-
-
-@kernel
 def _count(
     demand: Records,
     sites: Records,
@@ -226,6 +232,34 @@ def _count(
 
 
 @kernel
+def _longer_names(names: Names, size: int, more: int) -> Names:
+    if size + more <= names.size:
+        return names
+    longer = np.empty(2 * (size + more), np.int32)
+    for t in range(size):
+        longer[t] = names[t]
+    return longer
+
+
+@kernel
+def _send(
+    demand: Records, first: int, last: int, block: Names, indptr: NDArray[np.int64], indices: Names
+) -> None:
+    """Copy the sites of some demand points from a block to the rows of the points.
+
+    Rows are far from each other; the processor fetches many at a time while it does nothing else.
+    """
+    size = 0
+    for i in range(first, last):
+        name = demand[i]["name"]
+        row = indices[indptr[name] : indptr[name + 1]]
+        found = block[size : size + row.size]
+        for t in range(row.size):
+            row[t] = found[t]
+        size += row.size
+
+
+@kernel
 def _fill(
     demand: Records,
     sites: Records,
@@ -238,39 +272,39 @@ def _fill(
 ) -> None:
     """Write the pairs that `_count` counted, by row and site, and (row, place) of those in doubt."""
     inner, outer = limits[0], limits[1]
-    places = np.zeros_like(runs)
-    box = np.empty((2, 3))
-    in_doubt = 0
-    first = 0
+    places, box, block = np.zeros_like(runs), np.empty((2, 3)), np.empty(_BLOCK, np.int32)
+    in_doubt, size, sent, first = 0, 0, 0, 0
     while first < demand.size:
         last = _cell_end(demand, first, box)
         names = _nearby(box, demand[first]["key"], sites, runs, places, outer)
         _sort_names(names)
         near = _columns(site_xyz, names)
-        squares = np.empty(names.size)
-        row = np.empty(names.size, np.int32)
-        hits = np.empty(names.size, np.int64)
+        near_x, near_y, near_z = near[0], near[1], near[2]
+        squares, hits = np.empty(names.size), np.empty(names.size, np.int32)
         for i in range(first, last):
-            _squares(near, demand[i]["x"], demand[i]["y"], demand[i]["z"], squares)
-            size = 0
+            if size + names.size > block.size:
+                _send(demand, sent, i, block, indptr, indices)
+                size, sent = 0, i
+                block = _longer_names(block, 0, names.size)
+            x, y, z = demand[i]["x"], demand[i]["y"], demand[i]["z"]
+            for t in range(names.size):
+                a, b, c = near_x[t] - x, near_y[t] - y, near_z[t] - z
+                squares[t] = a * a + b * b + c * c
             for t in range(names.size):
                 hits[t] = squares[t] <= outer
             for t in range(names.size):
-                row[size] = names[t]
+                block[size] = names[t]
                 size += hits[t]
-            begin = indptr[demand[i]["name"]]
-            out = indices[begin : begin + size]
-            for t in range(size):
-                out[t] = row[t]
             if doubtful.size > 0:
-                place = begin
+                place = indptr[demand[i]["name"]]
                 for t in range(names.size):
                     if inner < squares[t] <= outer:
                         doubtful[in_doubt, 0] = demand[i]["name"]
                         doubtful[in_doubt, 1] = place
                         in_doubt += 1
-                    place += squares[t] <= outer
+                    place += hits[t]
         first = last
+    _send(demand, sent, demand.size, block, indptr, indices)
 
 
 # A set of sites, `start` to `start + size` of a list of names, and the demand points it covers.
@@ -339,16 +373,6 @@ def _lay_table(patterns: Records, count: int, slots: int) -> NDArray[np.int64]:
             slot = (slot + 1) & (slots - 1)
         table[slot] = p
     return table
-
-
-@kernel
-def _longer_names(names: Names, size: int, more: int) -> Names:
-    if size + more <= names.size:
-        return names
-    longer = np.empty(2 * (size + more), np.int32)
-    for t in range(size):
-        longer[t] = names[t]
-    return longer
 
 
 @kernel
@@ -440,9 +464,18 @@ class _Grid(NamedTuple):
     runs: NDArray[np.int64]
 
     def sort(self, xyz: NDArray[np.float64]) -> Records:
-        keys = _cell_keys(xyz, self.corner, self.side, self.strides)
-        points = np.empty(len(xyz), _POINT)
-        _sort_points(keys, self.highest, xyz, points)
+        """Return the points in the order of their cells."""
+        keys, points = np.empty(len(xyz), np.int64), np.empty(len(xyz), _POINT)
+
+        def find(start: int, stop: int) -> None:
+            _cell_keys(xyz[start:stop], self.corner, self.side, self.strides, keys[start:stop])
+
+        def fill(start: int, stop: int) -> None:
+            _fill_points(keys[start:stop], order[start:stop], xyz, points[start:stop])
+
+        in_pieces(find, len(xyz), 50_000)
+        keys, order = _sort_keys(keys, self.highest)
+        in_pieces(fill, len(xyz), 50_000)
         return points
 
 
