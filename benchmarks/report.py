@@ -15,9 +15,11 @@ _TITLE = "# Benchmarks\n\nEach section is written by the program that it names, 
 _LIBRARIES = ("chargeplan", "numpy", "scipy", "numba", "ortools", "pulp", "pyproj", "shapely", "geopandas")
 
 
-def conditions() -> list[str]:
-    """Machine, versions, commit and day, a line each."""
-    versions = ", ".join(f"{name} {metadata.version(name)}" for name in _LIBRARIES)
+def conditions(*peers: str) -> list[str]:
+    """Machine, versions (of peers too, where they are installed), commit and day, a line each."""
+    present = {distribution.name.lower() for distribution in metadata.distributions()}
+    libraries = [*_LIBRARIES, *(name for name in peers if name in present)]
+    versions = ", ".join(f"{name} {metadata.version(name)}" for name in libraries)
     return [
         f"- Machine: {os.cpu_count()} cores of {_processor()}, {_memory()} GiB, {platform.system()}",
         f"- Versions: Python {platform.python_version()}, {versions}",
