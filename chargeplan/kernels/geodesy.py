@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from chargeplan.kernels.compiled import in_pieces, kernel
+from chargeplan.kernels.inputs import unwritable
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -85,7 +86,7 @@ def ecef(positions: NDArray[np.float64]) -> NDArray[np.float64]:
     ndarray
         (N, 3) float64, metres.
     """
-    out = np.empty((len(positions), 3))
+    positions, out = unwritable(positions), np.empty((len(positions), 3))
     in_pieces(lambda start, stop: _fill_ecef(positions, start, stop, out), len(positions), 20_000)
     return out
 

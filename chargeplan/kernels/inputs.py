@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, TypeVar
 
 import numpy as np
 
@@ -14,10 +14,11 @@ if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
 Metric = Literal["geodesic", "euclidean"]
+Scalar = TypeVar("Scalar", bound=np.generic)
 
 
 def checked_positions(positions: ArrayLike, metric: str, name: str) -> NDArray[np.float64]:
-    """Return positions as (N, 2) C-contiguous float64, all finite and, on the Earth, in range.
+    """Return positions as (N, 2) C-contiguous read-only float64, all finite and, on the Earth, in range.
 
     Raises
     ------
@@ -37,7 +38,7 @@ def checked_positions(positions: ArrayLike, metric: str, name: str) -> NDArray[n
         row = int(np.argmax(wrong))
         kind = "longitude and latitude in degrees" if metric == "geodesic" else "finite metres"
         raise InputError(f"{name}: position {row} is {values[row].tolist()}, not {kind}")
-    return values
+    return unwritable(values)
 
 
 def checked_metric(metric: str) -> None:
@@ -101,7 +102,7 @@ def checked_mask(mask: ArrayLike | None, size: int, name: str) -> NDArray[np.boo
 
 
 def sorted_rows(coverage: csr_array) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
-    """Return the row pointers (int64) and the column indices (int32), ascending within each row.
+    """Return row pointers (int64) and column indices (int32), ascending within each row; read-only.
 
     A coverage is a relation: whatever it stores is 'within', but for explicit zeros, which are dropped.
 
@@ -116,11 +117,21 @@ def sorted_rows(coverage: csr_array) -> tuple[NDArray[np.int64], NDArray[np.int3
         coverage = coverage.copy()
         coverage.sum_duplicates()
         coverage.eliminate_zeros()
-    indptr = np.ascontiguousarray(coverage.indptr, dtype=np.int64)
-    indices = np.ascontiguousarray(coverage.indices, dtype=np.int32)
+    indptr = unwritable(np.ascontiguousarray(coverage.indptr, dtype=np.int64))
+    indices = unwritable(np.ascontiguousarray(coverage.indices, dtype=np.int32))
     if indices.size and not (indices.min() >= 0 and indices.max() < coverage.shape[1]):
         raise InputError(f"coverage has a column index outside its {coverage.shape[1]} columns")
     return indptr, indices
+
+
+def unwritable(array: NDArray[Scalar]) -> NDArray[Scalar]:
+    """Return a view that cannot be written to.
+
+    A kernel is compiled once more for arrays that may be written to; so it is given one kind alone.
+    """
+    view = array.view()
+    view.flags.writeable = False
+    return view
 
 
 def read_only(*arrays: NDArray[np.generic]) -> None:
