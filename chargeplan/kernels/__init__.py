@@ -14,9 +14,10 @@ if TYPE_CHECKING:
     from chargeplan.kernels.cover_search import CoverSearch
     from chargeplan.kernels.distance import distance_matrix, paired_distances
     from chargeplan.kernels.dominance import components, dominated_columns, dominated_rows
+    from chargeplan.kernels.equal_rows import merge_equal_rows
     from chargeplan.kernels.maximal_search import MaximalSearch
     from chargeplan.kernels.network import RoadGraph, Snapped, road_coverage, road_distances
-    from chargeplan.kernels.patterns import Patterns, cover_patterns, merge_equal_rows
+    from chargeplan.kernels.patterns import Patterns, cover_patterns
     from chargeplan.kernels.radius_coverage import coverage
 
 __all__ = [
@@ -49,7 +50,7 @@ _HOMES = {
     "distance_matrix": "distance",
     "dominated_columns": "dominance",
     "dominated_rows": "dominance",
-    "merge_equal_rows": "patterns",
+    "merge_equal_rows": "equal_rows",
     "paired_distances": "distance",
     "road_coverage": "network",
     "road_distances": "network",

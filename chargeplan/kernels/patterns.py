@@ -1,26 +1,24 @@
-"""Demand points with the same cover set, merged into one: exact for covering models.
-
-Rows are found by a hash and compared site by site before they are believed equal.
-"""
+"""Demand points with the same cover set, merged into one: exact for covering models."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from chargeplan.errors import InputError
-from chargeplan.kernels.compiled import in_pieces, kernel
+from chargeplan.kernels.compiled import kernel
+from chargeplan.kernels.cover_cells import lay_cells
+from chargeplan.kernels.equal_rows import merge_equal_rows
 from chargeplan.kernels.inputs import (
     checked_positions,
     checked_radius,
     checked_vector,
     frozen,
     read_only,
-    sorted_rows,
 )
-from chargeplan.kernels.radius_coverage import Alike, coverage, covered_alike, limits_of
+from chargeplan.kernels.radius_coverage import coverage, limits_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -28,110 +26,14 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
     from scipy.sparse import csr_array
 
+    from chargeplan.kernels.cover_cells import CoverCells
     from chargeplan.kernels.inputs import Metric
 
 _PILE = 1_000_000  # patterns that are kept unmerged, beyond twice as many as were left the last time
-_ODD = np.uint64(0x9E3779B97F4A7C15)
-_MIX = np.uint64(0xBF58476D1CE4E5B9)
-
-
-@kernel
-def _hash_rows(
-    indptr: NDArray[np.int64],
-    indices: NDArray[np.int32],
-    keys: NDArray[np.int64],
-    start: int,
-    stop: int,
-    hashes: NDArray[np.uint64],
-) -> None:
-    for i in range(start, stop):
-        value = np.uint64(keys[i]) * _MIX
-        for t in range(indptr[i], indptr[i + 1]):
-            value = (value ^ np.uint64(indices[t])) * _ODD
-            value ^= value >> np.uint64(29)
-        hashes[i] = value * _MIX
-
-
-@kernel
-def _same_row(
-    indptr: NDArray[np.int64], indices: NDArray[np.int32], keys: NDArray[np.int64], i: int, k: int
-) -> bool:
-    size = indptr[i + 1] - indptr[i]
-    if keys[i] != keys[k] or size != indptr[k + 1] - indptr[k]:
-        return False
-    same = 0
-    while same < size and indices[indptr[i] + same] == indices[indptr[k] + same]:
-        same += 1
-    return bool(same == size)
-
-
-@kernel
-def _group_rows(
-    indptr: NDArray[np.int64],
-    indices: NDArray[np.int32],
-    keys: NDArray[np.int64],
-    hashes: NDArray[np.uint64],
-    group: NDArray[np.int64],
-) -> NDArray[np.int64]:
-    """Write the group of every row, by first appearance, into `group`; return the first row of each."""
-    rows = group.size
-    bits = 4
-    while (1 << bits) < 2 * rows:
-        bits += 1
-    table = np.full(1 << bits, -1, np.int64)
-    representative = np.empty(rows, np.int64)
-    groups = 0
-    for i in range(rows):
-        place = np.int64(hashes[i] >> np.uint64(64 - bits))
-        while table[place] >= 0:
-            first = representative[table[place]]
-            if hashes[first] == hashes[i] and _same_row(indptr, indices, keys, first, i):
-                break
-            place = (place + 1) & ((1 << bits) - 1)
-        if table[place] < 0:
-            table[place] = groups
-            representative[groups] = i
-            groups += 1
-        group[i] = table[place]
-    return representative[:groups].copy()
-
-
-def merge_equal_rows(
-    coverage: csr_array, key: ArrayLike | None = None
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Find the rows that have the same sites.
-
-    Parameters
-    ----------
-    coverage
-        (N, M) sparse relation.
-    key
-        (N,) anything NumPy can sort; rows with different keys, such as districts or needs, are kept apart.
-
-    Returns
-    -------
-    representative, group
-        (G,) the first row of each group, ascending, and (N,) the group of each row: row i equals row
-        ``representative[group[i]]``, which was compared site by site. Read-only.
-
-    Raises
-    ------
-    InputError
-        Not a sparse row array, or a key of another length.
-    """
-    indptr, indices = sorted_rows(coverage)
-    rows = indptr.size - 1
-    keys = np.zeros(rows, np.int64)
-    if key is not None:
-        if np.shape(key) != (rows,):
-            raise InputError(f"key must have the shape ({rows},), not {np.shape(key)}")
-        keys = np.unique(np.asarray(key), return_inverse=True)[1].astype(np.int64)
-    hashes = np.empty(rows, np.uint64)
-    in_pieces(lambda start, stop: _hash_rows(indptr, indices, keys, start, stop, hashes), rows, 20_000)
-    group = np.empty(rows, np.int64)
-    representative = _group_rows(indptr, indices, keys, hashes, group)
-    read_only(representative, group)
-    return representative, group
+_SLICE = 2**20  # points that are looked at together
+_MANY = 2**17  # points that make it worth while to prepare cells
+_PAIRS = 2**23  # pairs of points and sites that are written down together, or so
+_FEW = 2**12  # points whose pairs tell how many points that is
 
 
 @dataclass(frozen=True, eq=False)
@@ -153,23 +55,161 @@ class Patterns:
     points: NDArray[np.int64]
 
 
-def _merged(pieces: list[Alike]) -> Alike:
+@kernel
+def _add(totals: NDArray[np.float64], p: int, high: float, low: float) -> None:
+    """Add to a total that is held in two floats, the second of what the first cannot hold (Knuth 1969)."""
+    total = totals[p, 0] + high
+    came = total - totals[p, 0]
+    lost = (totals[p, 0] - (total - came)) + (high - came)
+    rest = totals[p, 1] + low + lost
+    totals[p, 0] = total + rest
+    totals[p, 1] = rest - (totals[p, 0] - total)
+
+
+@kernel
+def _tally(
+    names: NDArray[np.int32],
+    weight: NDArray[np.float64],
+    numbers: NDArray[np.int64],
+    totals: NDArray[np.float64],
+    points: NDArray[np.int64],
+    first: NDArray[np.int64],
+) -> None:
+    """Add points to their patterns, but for those without (below 0)."""
+    for i in range(names.size):
+        p = names[i]
+        if p >= 0:
+            _add(totals, p, weight[i], 0.0)
+            points[p] += 1
+            first[p] = min(first[p], numbers[i])
+
+
+@kernel
+def _add_up(group: NDArray[np.int64], parts: NDArray[np.float64], totals: NDArray[np.float64]) -> None:
+    for i in range(group.size):
+        _add(totals, group[i], parts[i, 0], parts[i, 1])
+
+
+@kernel
+def _sound(positions: NDArray[np.float64], most: tuple[float, float]) -> bool:
+    wrong = 0
+    for i in range(positions.shape[0]):
+        wrong += not (abs(positions[i, 0]) <= most[0] and abs(positions[i, 1]) <= most[1])
+    return wrong == 0
+
+
+def _checked(positions: ArrayLike, metric: Metric) -> NDArray[np.float64]:
+    """Return checked positions; a look that finds nothing costs a tenth of one that can say what is wrong."""
+    values = np.asarray(positions)
+    if (
+        values.dtype == np.float64
+        and values.ndim == 2
+        and values.shape[1] == 2
+        and values.flags.c_contiguous
+        and _sound(values, (360.0, 90.0) if metric == "geodesic" else (1e150, 1e150))
+    ):
+        return values
+    return checked_positions(values, metric, "demand")
+
+
+class _Piece(NamedTuple):
+    """Patterns, all different: sets of sites, weights in two floats, numbers of points, and the first."""
+
+    sets: csr_array
+    weight: NDArray[np.float64]
+    points: NDArray[np.int64]
+    first: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, sets: csr_array) -> _Piece:
+        """Return patterns that have no points yet."""
+        size = int(sets.shape[0])
+        none = np.full(size, np.iinfo(np.int64).max)
+        return cls(sets, np.zeros((size, 2)), np.zeros(size, np.int64), none)
+
+    def tally(
+        self, names: NDArray[np.int32], weight: NDArray[np.float64], numbers: NDArray[np.int64]
+    ) -> None:
+        """Add points, given by their pattern (below 0 for none), weight and number."""
+        with np.errstate(
+            over="ignore", invalid="ignore"
+        ):  # a total that no float holds is noticed in the end
+            _tally(names, weight, numbers, self.weight, self.points, self.first)
+
+
+def _merged(pieces: list[_Piece]) -> _Piece:
     """Make one piece of many; its patterns come in the order of their first points."""
     from scipy.sparse import csr_array, vstack  # noqa: PLC0415 - kernels import no more than numpy and numba
 
-    stacked = csr_array(vstack([piece.coverage for piece in pieces], format="csr"))
+    stacked = csr_array(vstack([piece.sets for piece in pieces], format="csr"))
     representative, group = merge_equal_rows(stacked)
-    weight, points = np.zeros(representative.size), np.zeros(representative.size, np.int64)
-    first = np.full(representative.size, np.iinfo(np.int64).max)
-    np.add.at(weight, group, np.concatenate([piece.weight for piece in pieces]))
-    np.add.at(points, group, np.concatenate([piece.points for piece in pieces]))
-    np.minimum.at(first, group, np.concatenate([piece.first for piece in pieces]))
-    order = np.argsort(first)
-    return Alike(stacked[representative[order]], weight[order], points[order], first[order])
+    found = _Piece.of(stacked[representative])
+    with np.errstate(over="ignore", invalid="ignore"):
+        _add_up(group, np.concatenate([piece.weight for piece in pieces]), found.weight)
+    np.add.at(found.points, group, np.concatenate([piece.points for piece in pieces]))
+    np.minimum.at(found.first, group, np.concatenate([piece.first for piece in pieces]))
+    order = np.argsort(found.first)[: np.count_nonzero(found.points)]
+    return _Piece(found.sets[order], found.weight[order], found.points[order], found.first[order])
 
 
-def _one_by_one(within: csr_array, weight: NDArray[np.float64], first: NDArray[np.int64]) -> Alike:
-    return Alike(within, weight, np.ones(first.size, np.int64), first)
+class _Stream:
+    """Patterns of the points seen so far."""
+
+    def __init__(self, sites: NDArray[np.float64], radius: float, metric: Metric, *, strict: bool) -> None:
+        self._sites, self._radius, self._metric, self._strict = sites, radius, metric, strict
+        self._limits = limits_of(radius, metric)
+        self._cells: CoverCells | None = None
+        self._looked_up = _Piece.of(self._coverage(np.empty((0, 2))))
+        self._pile = [self._looked_up]
+        self._seen, self._room, self._block = 0, _PILE, _FEW
+
+    def _coverage(self, demand: NDArray[np.float64]) -> csr_array:
+        return coverage(demand, self._sites, self._radius, metric=self._metric, strict=self._strict)
+
+    def add(self, demand: NDArray[np.float64], weight: NDArray[np.float64]) -> None:
+        """Look up the patterns of more points, and measure those of which that does not tell."""
+        numbers = np.arange(self._seen, self._seen + len(demand))
+        if self._seen < _MANY <= self._seen + len(demand):
+            self._prepare()
+        self._seen += len(demand)
+        if self._cells is not None:
+            names = self._cells.sets_of(demand)
+            self._looked_up.tally(names, weight, numbers)
+            left = np.flatnonzero(names < 0)
+            demand, weight, numbers = demand[left], weight[left], numbers[left]
+        self._measure(demand, weight, numbers)
+        if sum(piece.points.size for piece in self._pile[1:]) > self._room:
+            self._pile[1:] = [_merged(self._pile[1:])]
+            self._room = 2 * self._pile[1].points.size + _PILE
+
+    def _prepare(self) -> None:
+        self._cells = lay_cells(self._sites, self._radius, self._limits, self._metric)
+        if self._cells is not None:
+            self._pile[0] = self._looked_up = _Piece.of(self._cells.relation)
+
+    def _measure(
+        self, demand: NDArray[np.float64], weight: NDArray[np.float64], numbers: NDArray[np.int64]
+    ) -> None:
+        """Write down the sites of points, block by block, and merge within each block."""
+        start = 0
+        while start < len(demand):
+            part = slice(start, start + self._block)
+            within = self._coverage(demand[part])
+            representative, group = merge_equal_rows(within)
+            piece = _Piece.of(within[representative])
+            piece.tally(group.astype(np.int32), weight[part], numbers[part])
+            self._pile.append(piece)
+            start += group.size
+            self._block = min(max(_PAIRS * group.size // max(within.nnz, 1), _FEW), _SLICE)
+
+    def patterns(self) -> Patterns:
+        """Return what was found."""
+        found = _merged(self._pile)
+        weight = found.weight.sum(axis=1)
+        if not np.isfinite(weight).all():
+            raise InputError("the weights add up to more than a float can hold")
+        read_only(weight, found.points)
+        return Patterns(frozen(found.sets), weight, found.points)
 
 
 def cover_patterns(
@@ -182,7 +222,8 @@ def cover_patterns(
 ) -> Patterns:
     """Merge demand points by their cover sets as they stream by.
 
-    Memory depends on the number of patterns and the size of a chunk, not on how many points there are.
+    Memory depends on the number of patterns and the size of a chunk, not on how many points there are. With
+    some hundred sites at most, and many points, a point costs little more than to look where it lies.
 
     Parameters
     ----------
@@ -194,32 +235,21 @@ def cover_patterns(
     Returns
     -------
     Patterns
-        The distinct cover sets, read-only, the same for however the points are cut into chunks.
+        The distinct cover sets, read-only, the same for however the points are cut into chunks. Weights are
+        added in two floats and rounded once: the sum of a pattern is the float next to the exact one while
+        it is less than 1e15 times its smallest weight that is not 0.
 
     Raises
     ------
     InputError
-        Positions or weights of another shape, not finite or out of range; a radius that is negative or not
-        finite.
+        Positions or weights of another shape, not finite or out of range, or weights whose sum is; a radius
+        that is negative or not finite.
     """
     sites = checked_positions(sites, metric, "sites")
-    limits = limits_of(checked_radius(radius), metric)
-
-    def covered(demand: NDArray[np.float64]) -> csr_array:
-        return coverage(demand, sites, radius, metric=metric, strict=strict)
-
-    pile = [_one_by_one(covered(np.empty((0, 2))), np.empty(0), np.empty(0, np.int64))]
-    seen, room = 0, _PILE
+    stream = _Stream(sites, checked_radius(radius), metric, strict=strict)
     for positions, weights in chunks:
-        demand = checked_positions(positions, metric, "demand")
+        demand = _checked(positions, metric)
         weight = checked_vector(weights, len(demand), "weight")
-        pieces, doubtful = covered_alike(demand, sites, limits, weight, metric)
-        pieces.append(_one_by_one(covered(demand[doubtful]), weight[doubtful], doubtful))
-        pile += [piece._replace(first=piece.first + seen) for piece in pieces]
-        seen += len(demand)
-        if sum(piece.points.size for piece in pile) > room:
-            pile = [_merged(pile)]
-            room = 2 * pile[0].points.size + _PILE
-    found = _merged(pile)
-    read_only(found.weight, found.points)
-    return Patterns(frozen(found.coverage), found.weight, found.points)
+        for start in range(0, len(demand), _SLICE):
+            stream.add(demand[start : start + _SLICE], weight[start : start + _SLICE])
+    return stream.patterns()

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+from itertools import product
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -10,7 +13,7 @@ from scipy.sparse import csr_array
 
 from chargeplan import kernels
 from chargeplan.errors import InputError
-from chargeplan.kernels import patterns, radius_coverage
+from chargeplan.kernels import cover_cells, equal_rows, patterns
 
 EXAMPLES = settings(derandomize=True, deadline=None, max_examples=60)
 
@@ -41,7 +44,7 @@ def test_a_hash_is_not_trusted() -> None:
     relation, keys = csr_array(dense), np.array([0, 0, 0, 0, 0, 1])
     group = np.empty(6, np.int64)
     indptr, indices = relation.indptr.astype(np.int64), relation.indices.astype(np.int32)
-    representative = patterns._group_rows(indptr, indices, keys, np.zeros(6, np.uint64), group)
+    representative = equal_rows._group_rows(indptr, indices, keys, np.zeros(6, np.uint64), group)
     assert (representative.tolist(), group.tolist()) == grouped(dense, keys.tolist())
 
 
@@ -72,35 +75,131 @@ def test_bad_input_is_named() -> None:
         kernels.merge_equal_rows(outside)
 
 
-@pytest.mark.parametrize("size", [1, 7, 100])
-@pytest.mark.parametrize(("pile", "room"), [(3, 2), (10**6, 1024)])
-def test_streamed_patterns_are_those_of_one_piece(
-    rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch, size: int, pile: int, room: int
-) -> None:
-    """However points are cut into chunks, patterns, weights and counts are those of all points at once."""
-    monkeypatch.setattr(patterns, "_PILE", pile)
-    monkeypatch.setattr(radius_coverage, "_ROOM", room)
-    demand, sites = rng.uniform(0, 30, (100, 2)), rng.uniform(0, 30, (8, 2))
-    weight = rng.integers(1, 100, 100).astype(float)
-    chunks = ((demand[k : k + size], weight[k : k + size]) for k in range(0, 100, size))
-    found = kernels.cover_patterns(chunks, sites, 5.5, metric="euclidean")
-    within = kernels.coverage(demand, sites, 5.5, metric="euclidean")
+def chunked(demand: np.ndarray, weight: np.ndarray | None, size: int) -> list[tuple]:
+    """Cut points into chunks."""
+    starts = range(0, len(demand), size)
+    return [(demand[k : k + size], None if weight is None else weight[k : k + size]) for k in starts]
+
+
+def assert_patterns(found: patterns.Patterns, within: csr_array, weight: np.ndarray) -> None:
+    """Compare patterns with the merged rows of the relation, their weights with exact sums."""
     representative, group = kernels.merge_equal_rows(within)
     np.testing.assert_array_equal(found.coverage.toarray(), within[representative].toarray())
-    np.testing.assert_array_equal(found.weight, np.bincount(group, weight))
-    np.testing.assert_array_equal(found.points, np.bincount(group))
+    np.testing.assert_array_equal(found.points, np.bincount(group, minlength=representative.size))
+    sums = [math.fsum(weight[group == number]) for number in range(representative.size)]
+    np.testing.assert_array_equal(found.weight, sums)
+
+
+@pytest.fixture
+def few_cells(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Prepare cells from the first point on, but not many; cut work into small pieces."""
+    monkeypatch.setattr(patterns, "_MANY", 1)
+    monkeypatch.setattr(cover_cells, "_CELLS", 400)
+    monkeypatch.setattr(cover_cells, "_PIECE", 40)
+
+
+@pytest.mark.parametrize("size", [1, 7, 100])
+@pytest.mark.parametrize("many", [0, 20, 10**6])
+def test_streamed_patterns_are_those_of_one_piece(
+    rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch, size: int, many: int
+) -> None:
+    """However points are cut into chunks, slices and blocks, with cells or without, the answer is one."""
+    for name, value in {"_PILE": 3, "_SLICE": 30, "_FEW": 4, "_PAIRS": 40, "_MANY": many}.items():
+        monkeypatch.setattr(patterns, name, value)
+    monkeypatch.setattr(cover_cells, "_CELLS", 400)
+    demand, sites = rng.uniform(0, 30, (100, 2)), rng.uniform(0, 30, (8, 2))
+    weight = 10.0 ** rng.uniform(-6, 6, 100)
+    found = kernels.cover_patterns(chunked(demand, weight, size), sites, 5.5, metric="euclidean")
+    assert_patterns(found, kernels.coverage(demand, sites, 5.5, metric="euclidean"), weight)
     for array in (found.weight, found.points, found.coverage.data, found.coverage.indices):
         assert not array.flags.writeable
 
 
-def test_pairs_at_the_radius_are_measured_as_for_coverage(rng: np.random.Generator) -> None:
-    """On a lattice, where many pairs are in doubt, patterns are still those of the relation."""
-    demand, sites = rng.integers(0, 9, (80, 2)), rng.integers(0, 9, (6, 2))
-    for strict in (False, True):
-        within = kernels.coverage(demand, sites, 3.0, metric="euclidean", strict=strict)
-        found = kernels.cover_patterns([(demand, None)], sites, 3.0, metric="euclidean", strict=strict)
-        representative, _ = kernels.merge_equal_rows(within)
-        np.testing.assert_array_equal(found.coverage.toarray(), within[representative].toarray())
+@pytest.mark.usefixtures("few_cells")
+@settings(derandomize=True, deadline=None, max_examples=25)
+@given(st.integers(0, 2**32 - 1))
+def test_cells_say_what_is_within(seed: int) -> None:
+    """In the plane and on the Earth, across the antimeridian too, patterns are the true ones."""
+    rng = np.random.default_rng(seed)
+    metric, radius, side = (("euclidean", 5.0, 20.0), ("geodesic", 40_000.0, 1.5))[rng.integers(2)]
+    corner = np.array((rng.choice([-300.0, 0.0, 112.0, 179.3]), rng.choice([-60.0, -0.7, 28.0])))
+    sites = corner + rng.uniform(0, side, (rng.integers(1, 6), 2))
+    demand = corner + rng.uniform(-0.5, side + 0.5, (150, 2))
+    if metric == "geodesic":
+        demand[:, 0] -= 360.0 * (rng.random(150) < 0.3) * (demand[:, 0] > 0)
+    found = kernels.cover_patterns([(demand, None)], sites, radius, metric=metric)
+    assert_patterns(found, kernels.coverage(demand, sites, radius, metric=metric), np.ones(150))
+
+
+@pytest.mark.usefixtures("few_cells")
+@pytest.mark.parametrize(("in_part", "strict"), [(1, False), (1, True), (4, False), (4, True)])
+def test_pairs_at_the_radius_are_measured_as_for_coverage(
+    rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch, in_part: int, strict: bool
+) -> None:
+    """On a lattice, with many pairs in doubt and cells crowded, patterns are those of the relation."""
+    monkeypatch.setattr(cover_cells, "_IN_PART", in_part)
+    demand, sites = rng.integers(0, 60, (200, 2)), np.array([[10, 10], [12, 12], [40, 40]])
+    within = kernels.coverage(demand, sites, 10.0, metric="euclidean", strict=strict)
+    limits = patterns.limits_of(10.0, "euclidean")
+    cells = cover_cells.lay_cells(sites.astype(float), 10.0, limits, "euclidean")
+    assert cells is not None
+    assert (cells.cells == -1).any() == (in_part == 1), "crowded cells"
+    found = kernels.cover_patterns([(demand, None)], sites, 10.0, metric="euclidean", strict=strict)
+    assert_patterns(found, within, np.ones(200))
+
+
+def test_where_cells_do_not_pay_there_are_none(
+    rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No sites, no radius, a pole, sites all around the globe, large numbers, and too many sites."""
+
+    def laid(sites: list, radius: float, metric: str = "geodesic") -> bool:
+        given = np.array(sites, float).reshape(-1, 2)
+        return cover_cells.lay_cells(given, radius, patterns.limits_of(radius, metric), metric) is not None
+
+    monkeypatch.setattr(cover_cells, "_CELLS", 400)
+    assert laid([[113.0, 28.0]], 1_000.0)
+    assert laid([[113.0, 80.0]], 800_000.0)
+    assert not laid([], 1_000.0)
+    assert not laid([[113.0, 28.0]], 0.0)
+    assert not laid([[113.0, 88.0]], 120_000.0)
+    assert not laid([[-179.0, 28.0], [179.0, 28.0]], 120_000.0)
+    assert not laid([[1e9, 1e9]], 100.0, "euclidean")
+    many = rng.uniform(0, 30, (80, 2))
+    assert not laid(many, 5.5, "euclidean"), "most cells are crowded"
+    monkeypatch.setattr(cover_cells, "_LOOKS", 100)
+    assert not laid([[113.0, 28.0]], 1_000.0)
+
+
+def test_weights_are_added_exactly(rng: np.random.Generator) -> None:
+    """Sums are the correctly rounded ones, whatever the order, where plain sums differ."""
+    weight = np.concatenate((10.0 ** rng.uniform(-8, 6, 60), rng.uniform(0, 1e6, 60)))
+    demand = np.zeros((120, 2))
+    plain = set()
+    for size, turn in product((1, 50, 120), (1, -1)):
+        found = kernels.cover_patterns(chunked(demand, weight[::turn], size), [[0.0, 0.0]], 1.0)
+        assert found.weight.tolist() == [math.fsum(weight)]
+        plain.add(sum(weight[::turn].tolist()))
+    assert len(plain) > 1
+
+
+def test_weights_beyond_a_float_are_refused() -> None:
+    """A sum that is infinite is an InputError, not a pattern that weighs nan."""
+    with pytest.raises(InputError, match="add up to more than a float can hold"):
+        kernels.cover_patterns([(np.zeros((3, 2)), [1e308] * 3)], [[0.0, 0.0]], 1.0)
+
+
+def test_positions_are_checked_in_every_chunk() -> None:
+    """The chunk that is wrong is refused in words, in whatever form it comes."""
+    fine, sites = np.zeros((2, 2)), [[0.0, 0.0]]
+    with pytest.raises(InputError, match=r"demand: position 1 is \[0.0, 91.0\]"):
+        kernels.cover_patterns([(fine, None), (np.array([[0.0, 90.0], [0.0, 91.0]]), None)], sites, 1.0)
+    with pytest.raises(InputError, match="demand: position 0"):
+        kernels.cover_patterns([(np.full((1, 2), np.nan), None)], sites, 1.0, metric="euclidean")
+    with pytest.raises(InputError, match=r"demand must have the shape \(N, 2\)"):
+        kernels.cover_patterns([(np.zeros((2, 3)), None)], sites, 1.0)
+    with pytest.raises(InputError, match=r"weight must have the shape \(2,\)"):
+        kernels.cover_patterns([(fine, [1.0])], sites, 1.0)
 
 
 def test_points_without_weights_count_one_each() -> None:
