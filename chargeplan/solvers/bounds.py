@@ -2,38 +2,38 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.optimize import linprog
 
+from chargeplan.solvers.backends import glop
 from chargeplan.solvers.certificate import DualCertificate, certify
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from chargeplan.events import Cancel
     from chargeplan.solvers.models.covering import CoveringModel
     from chargeplan.solvers.reduction import Reduction
 
 
 @dataclass(frozen=True)
 class Relaxation:
-    """An LP relaxation solved.
+    """Multipliers of an LP relaxation.
 
     Parameters
     ----------
-    values
-        (C,) values of the variables.
     duals
         (R,) multipliers of the rows as ``>=`` rows of a minimisation, so not negative up to rounding.
     """
 
-    values: NDArray[np.float64]
     duals: NDArray[np.float64]
 
 
-def relax(model: CoveringModel, time_limit: float | None = None) -> Relaxation | None:
+def relax(
+    model: CoveringModel, time_limit: float | None = None, cancel: Cancel | None = None
+) -> Relaxation | None:
     """Solve the LP relaxation of a covering model.
 
     Parameters
@@ -42,11 +42,19 @@ def relax(model: CoveringModel, time_limit: float | None = None) -> Relaxation |
         The model; what is integral is let go.
     time_limit
         Seconds; None for none.
+    cancel
+        Asked now and then whether to stop.
 
     Returns
     -------
     Relaxation or None
-        None where the limit ended it, or the relaxation has no solution.
+        With the optimal multipliers, or those that were known when the limit ended it; None where there are
+        none.
+
+    Raises
+    ------
+    BackendCrashed
+        The solver's process ended without an answer, or hung beyond its time limit.
     """
     program = model.matrix()
     upper = program.upper
@@ -54,18 +62,17 @@ def relax(model: CoveringModel, time_limit: float | None = None) -> Relaxation |
         # No LP optimum needs a site more than once; without the limit the multipliers never pay a site more
         # than it costs, and so hold for the sites that reduction dropped as well.
         upper = np.where(np.arange(upper.size) < model.cost.size, np.inf, upper)
-    sign = np.where(np.isfinite(program.row_upper), 1.0, -1.0)
-    answer = linprog(  # type: ignore[call-overload]  # the stubs know no sparse A_ub
-        -program.objective if program.maximise else program.objective,
-        A_ub=program.rows.multiply(sign[:, None]).tocsr(),
-        b_ub=np.where(sign > 0, program.row_upper, -program.row_lower),
-        bounds=np.stack((program.lower, upper), axis=1),
-        method="highs-ipm",
-        options={} if time_limit is None else {"time_limit": max(time_limit, 0.1)},
+    linear = replace(
+        program,
+        objective=-program.objective if program.maximise else program.objective,
+        upper=upper,
+        integral=np.zeros(upper.size, np.bool_),
+        maximise=False,
     )
-    if answer.status != 0:
+    duals = glop.multipliers(linear, time_limit, cancel)
+    if duals is None or not np.isfinite(duals).all():
         return None
-    return Relaxation(answer.x, -answer.ineqlin.marginals)
+    return Relaxation(np.where(np.isfinite(program.row_upper), -duals, duals))
 
 
 def lp_certificate(reduction: Reduction, relaxation: Relaxation) -> DualCertificate:

@@ -10,6 +10,7 @@ import numpy as np
 
 from chargeplan.errors import BackendError, WrongAnswer
 from chargeplan.solvers import backends
+from chargeplan.solvers.ascent import ascend
 from chargeplan.solvers.backends.base import Feature, Hooks, checked
 from chargeplan.solvers.bounds import Relaxation, lp_certificate, relax
 from chargeplan.solvers.reduction import reduce
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 
 _FIRST_SEARCH = 1.0  # units of work before the LP bound is asked for
 _SMALL = 100_000  # entries of a reduced coverage up to which a backend is given most of the work
+_LP_SHARE = 0.5  # of the time that is left, for the LP bound
+_ASCENT_SECONDS = 1.0  # for a bound where the LP had no time
 _UNTIMED_SEARCH = 10.0  # units of work for a search that nothing limits
 
 
@@ -116,7 +119,7 @@ class _Work:
         self._bound()
         share = self._search_share()
         if not self._done():
-            self.by_clock = self.run.limits.work_limit is None and self.run.limits.time_limit is not None
+            self.by_clock |= self.run.limits.work_limit is None and self.run.limits.time_limit is not None
             self._search(search, share * self._work_left())
         if not self._done():
             self._solve_rest(1.0 - share)
@@ -153,7 +156,7 @@ class _Work:
     def _take_what_reduction_decided(self) -> None:
         self._offer_plan(np.zeros(0, np.bool_))
         shape = self.model.need.size + self.model.targets.size + (self.model.limit is not None)
-        self._offer_certificate(Relaxation(np.zeros(0), np.zeros(shape)))
+        self._offer_certificate(Relaxation(np.zeros(shape)))
         assert self.run.best is not None
         self._offer_bound(self.run.best, "backend")
 
@@ -175,11 +178,28 @@ class _Work:
             self._offer_plan(plan)
 
     def _bound(self) -> None:
-        """Prove the LP bound by a certificate on the original rows."""
+        """Prove the LP bound by a certificate on the original rows; where time is short, one near it."""
         self.run.enter("bound")
-        relaxation = relax(self.model, self.run.remaining)
+        remaining = self.run.remaining
+        seconds = None if remaining is None else _LP_SHARE * remaining
+        began = self.run.elapsed
+        relaxation = self._relaxation(seconds)
         if relaxation is not None:
             self._offer_certificate(relaxation)
+        if relaxation is None or (seconds is not None and self.run.elapsed - began >= seconds):
+            self.by_clock = self.by_clock or seconds is not None
+            enough = self.run.elapsed + _ASCENT_SECONDS
+            self._offer_certificate(ascend(self.model, lambda: self.run.elapsed > enough))
+
+    def _relaxation(self, seconds: float | None) -> Relaxation | None:
+        """Solve the LP relaxation; None where there is no time for it, or its solver failed."""
+        if self.run.must_stop():
+            return None
+        try:
+            return relax(self.model, seconds, self.run.cancel)
+        except BackendError as failure:
+            self.notes.append(f"{failure}; the bound is the best found without it")
+            return None
 
     def _solve_rest(self, share: float) -> None:
         """Give what reduction left to a backend, from the best plan so far."""

@@ -51,6 +51,15 @@ class MatrixModel:
         used = self.objective != 0.0
         return bool(self.integral[used].all() and (self.objective == np.round(self.objective)).all())
 
+    def arrays(self) -> dict[str, NDArray[np.float64]]:
+        """Return the model as named arrays, the form that solver processes read."""
+        rows = self.rows
+        return {
+            "objective": self.objective, "data": rows.data, "indices": rows.indices, "indptr": rows.indptr,
+            "row_lower": self.row_lower, "row_upper": self.row_upper,
+            "lower": self.lower, "upper": self.upper, "integral": self.integral,
+        }  # fmt: skip
+
     def violation(self, values: NDArray[np.float64]) -> float:
         """Return the largest violation of a row or a limit, rows scaled by their largest coefficient.
 

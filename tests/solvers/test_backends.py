@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+from itertools import pairwise
 from pathlib import Path
 from typing import IO
 
@@ -199,6 +200,26 @@ def test_cp_sat_refuses_what_it_cannot_write() -> None:
         cp_sat.solve(model, Limits(), Hooks())
     continuous = dataclasses.replace(program([[1, 1]], [1], [np.inf], [1, 1]), integral=np.zeros(2, bool))
     assert not cp_sat.takes(continuous)
+
+
+def test_cp_sat_is_given_the_model_that_its_own_functions_build() -> None:
+    """What is written straight into the message is, term by term, what an object per term would write."""
+    from ortools.sat.python import cp_model
+
+    from chargeplan.solvers.backends.ortools_cp_sat import _build, _whole_rows
+
+    model = program([[3, 0, -2, 7], [1, 1, 0, 0.5]], [2, -np.inf], [np.inf, 4], [1, 1, 1, 1])
+    built, _ = _build(cp_model, model, 1)
+    plain = cp_model.CpModel()
+    variables = [plain.new_int_var(0, 1, "") for _ in range(4)]
+    data, lower, upper = _whole_rows(model)
+    for row, (start, end) in enumerate(pairwise(model.rows.indptr.tolist())):
+        terms = zip(model.rows.indices[start:end].tolist(), data[start:end].tolist(), strict=True)
+        total = sum(coefficient * variables[column] for column, coefficient in terms)
+        low = int(lower[row]) if np.isfinite(lower[row]) else cp_model.INT_MIN
+        high = int(upper[row]) if np.isfinite(upper[row]) else cp_model.INT_MAX
+        plain.add_linear_constraint(total, low, high)
+    assert [str(row) for row in built.proto.constraints] == [str(row) for row in plain.proto.constraints]
 
 
 @pytest.mark.skipif(os.name != "posix", reason="kills by signal")

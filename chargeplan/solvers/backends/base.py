@@ -46,12 +46,15 @@ class Answer:
         (C,) values of the variables, or None.
     objective, bound
         The backend's own figures; None where missing.
+    duals
+        (R,) multipliers of the rows of a linear program, those known when it was stopped too; else None.
     """
 
     status: Literal["optimal", "feasible", "infeasible", "stopped"]
     values: NDArray[np.float64] | None = None
     objective: float | None = None
     bound: float | None = None
+    duals: NDArray[np.float64] | None = None
 
 
 @dataclass(frozen=True, slots=True)

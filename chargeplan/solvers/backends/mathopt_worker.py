@@ -1,4 +1,4 @@
-"""The worker process of `mathopt_process`: reads a model, solves it with MathOpt, writes the answer.
+"""The worker process of `mathopt_process` and `glop`: reads a model, solves it, writes the answer.
 
 ``python -I mathopt_worker.py solve FOLDER``. Imports nothing of ours.
 """
@@ -9,6 +9,7 @@ import datetime as dt
 import json
 import math
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,11 @@ def main(arguments: list[str]) -> None:
     asked = json.loads((folder / "request.json").read_text())
     with np.load(folder / "model.npz", allow_pickle=False) as file:
         arrays = {name: file[name] for name in file.files}
+    (solve_linear if asked["solver"] == "glop" else solve_integer)(folder, asked, arrays)
+
+
+def solve_integer(folder: Path, asked: dict[str, Any], arrays: dict[str, np.ndarray]) -> None:
+    """Leave the best plan and its bound."""
     model = mathopt.Model.from_model_proto(build(arrays, maximise=asked["maximise"]))
     result = mathopt.solve(
         model,
@@ -39,6 +45,27 @@ def main(arguments: list[str]) -> None:
             folder / "values.npy", np.array([found[variable] for variable in model.variables()], np.float64)
         )
     (folder / "answer.json").write_text(json.dumps(answer))
+
+
+def solve_linear(folder: Path, asked: dict[str, Any], arrays: dict[str, np.ndarray]) -> None:
+    """Leave the multipliers of a linear program's rows."""
+    found = multipliers(arrays, seconds_left(asked), maximise=asked["maximise"])
+    if found is not None:
+        np.save(folder / "duals.npy", found)
+    (folder / "answer.json").write_text(json.dumps({"status": "stopped", "objective": None, "bound": None}))
+
+
+def multipliers(arrays: dict[str, np.ndarray], seconds: float | None, *, maximise: bool) -> np.ndarray | None:
+    """Solve a linear program with GLOP; its multipliers, those it holds when the time is over too."""
+    model = mathopt.Model.from_model_proto(build(arrays, maximise=maximise))
+    limit = None if seconds is None else dt.timedelta(seconds=seconds)
+    parameters = mathopt.SolveParameters(time_limit=limit)
+    result = mathopt.solve(model, mathopt.SolverType.GLOP, params=parameters)
+    for solution in result.solutions:
+        if solution.dual_solution is not None:
+            values = solution.dual_solution.dual_values
+            return np.array([values[row] for row in model.linear_constraints()], np.float64)
+    return None
 
 
 def build(arrays: dict[str, np.ndarray], *, maximise: bool) -> model_pb2.ModelProto:
@@ -73,12 +100,18 @@ def add_matrix(proto: model_pb2.ModelProto, arrays: dict[str, np.ndarray]) -> No
 
 def parameters(asked: dict[str, Any]) -> mathopt.SolveParameters:
     """Set the limits; both solvers run on one thread here, and HiGHS refuses to be told."""
-    seconds = asked["time_limit"]
+    seconds = seconds_left(asked)
     return mathopt.SolveParameters(
         time_limit=None if seconds is None else dt.timedelta(seconds=seconds),
         relative_gap_tolerance=asked["gap"],
         random_seed=asked["seed"],
     )
+
+
+def seconds_left(asked: dict[str, Any]) -> float | None:
+    """Say what starting up left of the time; None for no limit."""
+    seconds: float | None = asked["time_limit"]
+    return None if seconds is None else max(seconds - (time.time() - asked["asked_at"]), 0.05)
 
 
 def hints(model: mathopt.Model, arrays: dict[str, np.ndarray]) -> list[mathopt.SolutionHint]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -53,8 +54,8 @@ class CpSat:
         scale = _decimal_scale(model.objective)
         built, variables = _build(cp_model, model, scale)
         if hooks.start is not None:
-            for variable, value in zip(variables, np.round(hooks.start).astype(int).tolist(), strict=True):
-                built.add_hint(variable, value)
+            built.proto.solution_hint.vars.extend(range(len(variables)))
+            built.proto.solution_hint.values.extend(np.round(hooks.start).astype(int).tolist())
         solver = _solver(cp_model, limits)
         if hooks.report is not None:
             solver.best_bound_callback = lambda bound: hooks.report(None, bound / scale)
@@ -101,14 +102,17 @@ def _build(cp_model: Any, model: MatrixModel, scale: int) -> tuple[Any, list[Any
     data, lower, upper = _whole_rows(model)
     pointer, columns = model.rows.indptr.tolist(), model.rows.indices.tolist()
     coefficients = data.tolist()
+    limits = [
+        (_limit(low, cp_model.INT_MIN), _limit(high, cp_model.INT_MAX))
+        for low, high in zip(lower, upper, strict=True)
+    ]
     # Covering rows go in as sums, not as clauses: CP-SAT leaves clauses out of its LP, and so of the bound.
-    for row in range(len(pointer) - 1):
-        inside = slice(pointer[row], pointer[row + 1])
-        members = [variables[column] for column in columns[inside]]
-        total = cp_model.LinearExpr.weighted_sum(members, coefficients[inside])
-        built.add_linear_constraint(
-            total, _limit(lower[row], cp_model.INT_MIN), _limit(upper[row], cp_model.INT_MAX)
-        )
+    # Straight into the message, as lists of numbers: an object per term takes five times as long.
+    for (start, end), limit in zip(pairwise(pointer), limits, strict=True):
+        row = built.proto.constraints.add().linear
+        row.vars.extend(columns[start:end])
+        row.coeffs.extend(coefficients[start:end])
+        row.domain.extend(limit)
     total = cp_model.LinearExpr.weighted_sum(
         variables, np.round(model.objective * scale).astype(int).tolist()
     )

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from chargeplan.solvers.matrix import MatrixModel
     from chargeplan.solvers.solution import Limits
 
-_GRACE = 5.0  # seconds beyond the time limit before a worker counts as hung
+_GRACE = 3.0  # seconds beyond the time limit before a worker counts as hung
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,8 @@ class Worker:
         Whose worker it is, for messages.
     script
         The program, called as ``python -I script solve FOLDER``; it finds ``request.json`` and
-        ``model.npz`` in the folder and leaves ``answer.json`` and ``values.npy`` there.
+        ``model.npz`` in the folder and leaves ``answer.json`` there, ``values.npy`` for a plan and
+        ``duals.npy`` for multipliers. The time limit in ``request.json`` counts from its ``asked_at``.
     solver
         Which solver it should use.
     """
@@ -83,12 +84,7 @@ class Worker:
         return True
 
     def _write_request(self, folder: Path, model: MatrixModel, limits: Limits, hooks: Hooks) -> None:
-        rows = model.rows
-        arrays = {
-            "objective": model.objective, "data": rows.data, "indices": rows.indices, "indptr": rows.indptr,
-            "row_lower": model.row_lower, "row_upper": model.row_upper,
-            "lower": model.lower, "upper": model.upper, "integral": model.integral,
-        }  # fmt: skip
+        arrays = model.arrays()
         if hooks.start is not None:
             arrays["start"] = hooks.start
         np.savez(folder / "model.npz", **arrays)  # type: ignore[arg-type]
@@ -97,6 +93,7 @@ class Worker:
             "maximise": model.maximise,
             "gap": limits.gap,
             "time_limit": limits.time_limit,
+            "asked_at": time.time(),  # starting up is inside the limit
             "threads": limits.threads or os.cpu_count(),
             "seed": limits.seed,
         }
@@ -105,6 +102,8 @@ class Worker:
     @staticmethod
     def _read_answer(folder: Path, limits: Limits) -> Answer:
         answer = json.loads((folder / "answer.json").read_text())
+        if (folder / "duals.npy").exists():
+            return Answer(answer["status"], duals=np.load(folder / "duals.npy", allow_pickle=False))
         if answer["status"] in {"infeasible", "stopped"}:
             return Answer(answer["status"], bound=answer["bound"])
         values = np.load(folder / "values.npy", allow_pickle=False)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,8 @@ def solve(folder: Path) -> None:
     with np.load(folder / "model.npz", allow_pickle=False) as file:
         arrays = {name: file[name] for name in file.files}
     problem, variables = build(arrays, maximise=asked["maximise"])
+    if asked["time_limit"] is not None:  # starting up and building are inside the limit
+        asked["time_limit"] = max(asked["time_limit"] - (time.time() - asked["asked_at"]), 0.05)
     log = folder / "solver.log"
     problem.solve(solver(asked, log, warm="start" in arrays))
     status = word(problem, asked)
