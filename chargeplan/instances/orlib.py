@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy.sparse import csr_array
+from scipy.sparse.csgraph import shortest_path
 
 from chargeplan.errors import Fault, InputError
 
@@ -35,10 +36,7 @@ def read_set_covering(path: str | os.PathLike[str]) -> tuple[csr_array, NDArray[
     InputError
         The file is missing, or does not hold what its first line says.
     """
-    try:
-        numbers = np.array(Path(path).read_text(encoding="ascii").split(), np.int64)
-    except (OSError, ValueError) as error:
-        raise InputError(Fault(f"cannot be read as whole numbers: {error}", file=str(path))) from None
+    numbers = _whole_numbers(path)
     if numbers.size < 2 or numbers.size < 2 + numbers[1]:
         raise InputError(Fault("ends before its costs do", file=str(path)))
     n_rows, n_columns = numbers[:2].tolist()
@@ -55,3 +53,51 @@ def read_set_covering(path: str | os.PathLike[str]) -> tuple[csr_array, NDArray[
         raise InputError(Fault(f"names a column outside 1 to {n_columns}", file=str(path)))
     coverage = csr_array((np.ones(indices.size, np.bool_), indices, indptr), shape=(n_rows, n_columns))
     return coverage, numbers[2 : 2 + n_columns].astype(np.float64)
+
+
+def read_p_median(path: str | os.PathLike[str]) -> tuple[NDArray[np.float64], int]:
+    """Read a p-median instance (pmed files).
+
+    Parameters
+    ----------
+    path
+        A file with the number of nodes, edges and stations, then each edge of an undirected graph: two nodes
+        (from 1) and its length. Of an edge that is listed several times the last line counts.
+
+    Returns
+    -------
+    ndarray, int
+        (N, N) lengths of the shortest paths, infinite where there is none, and the number of stations.
+
+    Raises
+    ------
+    InputError
+        The file is missing, or does not hold what its first line says.
+    """
+    numbers = _whole_numbers(path)
+    if numbers.size < 3 or numbers.size < 3 + 3 * numbers[1]:
+        raise InputError(Fault("ends before its edges do", file=str(path)))
+    nodes, edges, stations = numbers[:3].tolist()
+    one, other, length = numbers[3 : 3 + 3 * edges].reshape(-1, 3).T
+    if (
+        min(one.min(initial=1), other.min(initial=1)) < 1
+        or max(one.max(initial=1), other.max(initial=1)) > nodes
+    ):
+        raise InputError(Fault(f"names a node outside 1 to {nodes}", file=str(path)))
+    if length.min(initial=0) < 0:
+        raise InputError(Fault("has an edge of negative length", file=str(path)))
+    pair = np.minimum(one, other) * (nodes + 1) + np.maximum(one, other)
+    _, from_behind = np.unique(pair[::-1], return_index=True)
+    last = edges - 1 - from_behind
+    graph = csr_array(
+        (length[last].astype(np.float64), (one[last] - 1, other[last] - 1)), shape=(nodes, nodes)
+    )
+    return np.asarray(shortest_path(graph, directed=False), np.float64), stations
+
+
+def _whole_numbers(path: str | os.PathLike[str]) -> NDArray[np.int64]:
+    """Return all numbers of a file."""
+    try:
+        return np.array(Path(path).read_text(encoding="ascii").split(), np.int64)
+    except (OSError, ValueError) as error:
+        raise InputError(Fault(f"cannot be read as whole numbers: {error}", file=str(path))) from None

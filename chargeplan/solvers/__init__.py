@@ -10,15 +10,17 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from chargeplan.solvers.models.maximal_covering import maximal_covering
+    from chargeplan.solvers.models.p_median import p_median
     from chargeplan.solvers.models.set_covering import set_covering
     from chargeplan.solvers.solution import Limits, Solution
 
-__all__ = ["Limits", "Solution", "maximal_covering", "set_covering"]
+__all__ = ["Limits", "Solution", "maximal_covering", "p_median", "set_covering"]
 
 _ROOMS = {
     "Limits": "solution",
     "Solution": "solution",
     "maximal_covering": "models.maximal_covering",
+    "p_median": "models.p_median",
     "set_covering": "models.set_covering",
 }
 

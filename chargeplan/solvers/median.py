@@ -1,0 +1,326 @@
+"""The p-median solved: search and dual ascent, sites fixed by reduced costs, a backend for what is left.
+
+The plan that annealed swaps find and the bound that multipliers prove lie within a fraction of a percent of
+each other on most instances (Beltran, Tadonki & Vial 2006; Avella, Sassano & Vasil'ev 2007). Whatever their
+gap decides is fixed, and the radius formulation of the rest goes to a backend.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from chargeplan.errors import BackendError, WrongAnswer
+from chargeplan.kernels import MedianSearch
+from chargeplan.solvers import backends
+from chargeplan.solvers.backends.base import Feature, Hooks, checked
+from chargeplan.solvers.median_certificate import certify_median, weighted
+from chargeplan.solvers.median_core import Fixed, MedianCore, core, fix
+from chargeplan.solvers.median_dual import MedianDual
+from chargeplan.solvers.reduction import Reduction, reduce
+from chargeplan.solvers.solution import Run, Solution
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from chargeplan.events import Cancel, OnEvent
+    from chargeplan.solvers.backends.base import Answer, Backend
+    from chargeplan.solvers.matrix import MatrixModel
+    from chargeplan.solvers.median_certificate import MedianCertificate, MedianInstance
+    from chargeplan.solvers.solution import BoundKind, Limits, Status
+
+_CHUNK = 0.2  # units of work between two looks at the clock
+_SECONDS_PER_ENTRY = 12e-9  # of a step of the dual ascent
+_SECONDS_PER_POINT = 2e-9  # of a step of the search
+_SECONDS_PER_STEP = 1e-6  # of the search, besides
+_CYCLES = 60  # steps per site that a search should have before the bound is asked for
+_SEARCH_SHARE = 0.3  # of the time that the dual ascent takes
+_BEFORE_BACKEND = 0.6  # of the limits, at most, for search and dual ascent
+
+
+def solve(
+    instance: MedianInstance,
+    limits: Limits,
+    start: NDArray[np.bool_] | None = None,
+    *,
+    backend: str = "auto",
+    on_event: OnEvent | None = None,
+    cancel: Cancel | None = None,
+) -> Solution:
+    """Solve a p-median.
+
+    Parameters
+    ----------
+    instance
+        What is asked; some plan serves every demand point.
+    limits
+        When to end.
+    start
+        (M,) bool, a plan; needed only where not every site can serve every demand point.
+    backend
+        Name of the backend for what is left, or ``"auto"``.
+    on_event, cancel
+        As `chargeplan.solve` takes them.
+
+    Returns
+    -------
+    Solution
+        With the best plan, the best bound and the gap between them.
+    """
+    chosen = None if backend == "auto" else backends.find(backend)
+    work = _Work(instance, Run(limits, maximise=False, on_event=on_event, cancel=cancel), chosen)
+    work.improve(start)
+    return work.solution()
+
+
+class _Work:
+    """A p-median being solved, and the best that is known of it.
+
+    Parameters
+    ----------
+    instance
+        What is asked.
+    run
+        Clock and listeners.
+    chosen
+        The backend asked for, None for a fitting one.
+    """
+
+    def __init__(self, instance: MedianInstance, run: Run, chosen: Backend | None) -> None:
+        run.enter("reduce")
+        self.instance, self.run, self.chosen = instance, run, chosen
+        self.sites = np.flatnonzero(~instance.closed)
+        self.opened = instance.opened[self.sites]
+        self.cost = weighted(instance.distance[:, self.sites], instance.weight)
+        self.whole = bool((np.isinf(self.cost) | (self.cost == np.floor(self.cost))).all())
+        self.plan: NDArray[np.bool_] | None = None  # of the permitted sites
+        self.best = math.inf
+        self.bound_kind: BoundKind | None = None
+        self.certificate: MedianCertificate | None = None
+        self.by_clock = False  # whether the clock decided how much was searched
+        self.notes: list[str] = []
+        self._worked = 0.0
+
+    def improve(self, start: NDArray[np.bool_] | None) -> None:
+        """Search and bound in turns until the plan is good enough or the limits end it."""
+        if start is not None:
+            self._offer_plan(start[self.sites])
+        search = self._begin_search()
+        self._search(search, self._first_search())
+        self.run.enter("bound")
+        dual = MedianDual(self.cost, self.instance.stations, self.opened)
+        fixed = Fixed(self.opened, np.zeros(self.sites.size, np.bool_), np.full(self.cost.shape[0], np.inf))
+        while not (dual.converged or self._stops() or self._proves(dual)):
+            self._climb(dual)
+            if dual.bound < self._limit():
+                fixed = fix(dual, fixed, self._limit())
+            self._search(search, _SEARCH_SHARE * _CHUNK)
+            self.run.enter("bound")
+        self._offer_certificate(dual)
+        if not self._done() and self.plan is not None:
+            self._solve_rest(dual, fix(dual, fixed, self._limit()))
+
+    def solution(self) -> Solution:
+        """Put the answer together."""
+        run = self.run
+        run.leave()
+        return Solution(
+            status=self._status(),
+            objective=run.best,
+            bound=run.bound,
+            gap=run.gap,
+            bound_kind=self.bound_kind,
+            selected=None if self.plan is None else self.sites[self.plan],
+            certificate=self.certificate,
+            seconds=run.seconds,
+            reproducible=not (run.cut or self.by_clock),
+            notes=tuple(self.notes),
+        )
+
+    def _status(self) -> Status:
+        gap = self.run.gap
+        if gap is not None and (gap == 0.0 or (gap <= 1e-9 and not self.whole)):
+            return "optimal"
+        return "stopped" if self.run.cut or self.plan is None else "feasible"
+
+    def _done(self) -> bool:
+        return self.run.good_enough() or self.run.must_stop()
+
+    def _stops(self) -> bool:
+        """Whether the limits leave no more time for search and dual ascent."""
+        limits = self.run.limits
+        if limits.work_limit is not None and self._worked >= _BEFORE_BACKEND * limits.work_limit:
+            return True
+        if limits.time_limit is not None and self.run.elapsed >= _BEFORE_BACKEND * limits.time_limit:
+            self.by_clock = True
+            return True
+        return self.run.must_stop()
+
+    def _limit(self) -> float:
+        """Return what a plan may cost that would be worth finding."""
+        aim = self.best * (1.0 - self.run.limits.gap)
+        return math.ceil(aim - 1e-9) - 1.0 if self.whole and math.isfinite(aim) else aim
+
+    def _begin_search(self) -> MedianSearch:
+        """Set the search up; where not every site is allowed, a fine stands for what is not."""
+        cost = self.cost
+        if not np.isfinite(cost).all():
+            fine = np.where(np.isfinite(cost), cost, 0.0).max(axis=1).sum() + 1.0
+            cost = np.where(np.isfinite(cost), cost, fine)
+        return MedianSearch(
+            cost, None, self.instance.stations, self.opened, self.run.limits.seed, start=self.plan
+        )
+
+    def _first_search(self) -> float:
+        return float(min(_CYCLES * self.sites.size * self._seconds_per_step(), 1.0))
+
+    def _seconds_per_step(self) -> float:
+        return _SECONDS_PER_STEP + _SECONDS_PER_POINT * self.cost.shape[0]
+
+    def _search(self, search: MedianSearch, work: float) -> None:
+        """Search for some units of work, about a second each."""
+        self.run.enter("search")
+        per_step = self._seconds_per_step()
+        left = max(int(work / per_step), 1)
+        while left > 0 and not self.run.must_stop():
+            steps = min(left, max(int(_CHUNK / per_step), 1))
+            search.run(steps)
+            left -= steps
+        self._worked += work
+        self._offer_plan(search.best)
+
+    def _climb(self, dual: MedianDual) -> None:
+        """Improve the multipliers for a chunk of work, and try the sites they point to."""
+        per_step = _SECONDS_PER_ENTRY * (dual.entries + 10 * self.sites.size)
+        dual.run(max(int(_CHUNK / per_step), 1), self.best)
+        self._worked += _CHUNK
+        self._offer_plan(dual.latest)
+        self._offer_plan(dual.chosen)
+        self.run.show(None, dual.bound)
+
+    def _proves(self, dual: MedianDual) -> bool:
+        """Whether the multipliers' bound, as far as floats tell, is all that is asked for."""
+        return bool(dual.bound >= self._limit() + (1e-6 if self.whole else 0.0))
+
+    def _offer_plan(self, plan: NDArray[np.bool_]) -> None:
+        """Keep a plan of the permitted sites if it is allowed and the best so far."""
+        objective = float(self.cost[:, plan].min(axis=1, initial=np.inf).sum())
+        if objective < self.best:
+            self.best, self.plan = objective, plan.copy()
+            self.run.tell(best=objective)
+
+    def _offer_certificate(self, dual: MedianDual) -> None:
+        certificate = certify_median(dual.multipliers)
+        bound = certificate.bound(self.instance)
+        if self.plan is not None and bound > self.best:
+            # Sums of floats may be off by their last place, never by more.
+            if bound > self.best * (1 + 1e-9):
+                raise WrongAnswer(f"multipliers prove {bound!r}, but a plan costs {self.best!r}")
+            bound = self.best
+        self.certificate, self.bound_kind = certificate, "dual-certificate"
+        self.run.tell(bound=bound)
+
+    def _solve_rest(self, dual: MedianDual, fixed: Fixed) -> None:
+        """Give what is left to a backend, from the best plan so far."""
+        self.run.enter("solve")
+        left = core(dual, fixed)
+        if left is None:
+            self.notes.append("too much is left for a backend; the bound is that of the multipliers")
+            return
+        unbeaten = self.best if self.run.limits.gap == 0.0 else min(self.best, self._limit() + self.whole)
+        if bool((left.model.must & left.model.unreachable()).any()):
+            self._offer_backend_bound(unbeaten)
+            return
+        reduction = reduce(left.model)
+        if reduction.model.limit is not None and reduction.model.limit < 0:
+            self._offer_backend_bound(unbeaten)
+        elif not reduction.model.cost.size:
+            self._take(left, reduction.undo(np.zeros(0, np.bool_)))
+            self._offer_backend_bound(min(unbeaten, self._cost_of(left, reduction)))
+        else:
+            self._ask(left, reduction, unbeaten)
+
+    def _cost_of(self, left: MedianCore, reduction: Reduction) -> float:
+        return left.cost(reduction.original.objective(reduction.undo(np.zeros(0, np.bool_))))
+
+    def _ask(self, left: MedianCore, reduction: Reduction, unbeaten: float) -> None:
+        matrix = reduction.model.matrix()
+        backend = self.chosen or _fitting(matrix)
+        limits = self._limits_left(backend)
+        hooks = Hooks(
+            start=self._start(left, reduction, matrix),
+            report=lambda _best, bound: self.run.show(
+                None, None if bound is None else min(unbeaten, left.cost(bound + reduction.offset))
+            ),
+            cancel=self.run.cancel,
+        )
+        began = self.run.elapsed
+        try:
+            answer = checked(backend, matrix, backend.solve(matrix, limits, hooks))
+            self._believe(answer, left, reduction, unbeaten)
+        except BackendError as failure:
+            self.notes.append(f"{failure}; the plan is the best found without it")
+        ended = limits.time_limit is not None and self.run.elapsed - began >= 0.98 * limits.time_limit
+        if not self.run.good_enough() and (ended or self.run.cancelled):
+            self.run.cut = True
+
+    def _believe(self, answer: Answer, left: MedianCore, reduction: Reduction, unbeaten: float) -> None:
+        """Take over a backend's plan and bound; no plan outside what is left beats `unbeaten`."""
+        if answer.values is not None:
+            self._take(left, reduction.undo(answer.values[: reduction.model.cost.size] > 0.5))
+        if answer.status == "infeasible":
+            self._offer_backend_bound(unbeaten)
+        elif answer.bound is not None and math.isfinite(answer.bound):
+            bound = left.cost(answer.bound + reduction.offset)
+            self._offer_backend_bound(min(unbeaten, self._rounded(bound)))
+
+    def _take(self, left: MedianCore, plan: NDArray[np.bool_]) -> None:
+        """Offer a plan of the sites that were left, filled up to the number of stations."""
+        full = np.zeros(self.sites.size, np.bool_)
+        full[left.sites[plan]] = True
+        spare = np.flatnonzero(~full)[: self.instance.stations - int(full.sum())]
+        full[spare] = True
+        self._offer_plan(full)
+
+    def _offer_backend_bound(self, bound: float) -> None:
+        bound = min(bound, self.best)
+        if self.run.bound is None or bound > self.run.bound:
+            self.bound_kind = "backend"
+        self.run.tell(bound=bound)
+
+    def _rounded(self, bound: float) -> float:
+        """Round a backend's bound up to the next whole number, where every objective is one."""
+        noise = max(1e-6, 1e-9 * abs(bound))
+        return float(math.ceil(bound - noise)) if self.whole and noise < 0.5 else bound
+
+    def _limits_left(self, backend: Backend) -> Limits:
+        """Limits for the backend; one that cannot count work is given the seconds that a unit stands for."""
+        work, seconds = self.run.limits.work_limit, self.run.remaining
+        if work is not None:
+            work = max(work - self._worked, 0.1 * work)
+            if Feature.WORK_LIMIT not in backend.features:
+                seconds = work if seconds is None else min(seconds, work)
+        # The gap asked for is relative to the cost, the backend's to the value covered; it proves it whole.
+        return replace(self.run.limits, time_limit=seconds, work_limit=work, gap=0.0)
+
+    def _start(
+        self, left: MedianCore, reduction: Reduction, matrix: MatrixModel
+    ) -> NDArray[np.float64] | None:
+        """Values of the variables of the best plan so far, where it is among what is left."""
+        if self.plan is None:
+            return None
+        sites = self.plan[left.sites][reduction.sites]
+        holds = reduction.model.holds(sites)[~reduction.model.must]
+        start = np.concatenate((sites, holds)).astype(np.float64)
+        return start if matrix.violation(start) <= 1e-9 else None
+
+
+def _fitting(matrix: MatrixModel) -> Backend:
+    """CP-SAT where it takes the numbers, else HiGHS."""
+    from chargeplan.solvers.backends.ortools_cp_sat import CpSat  # noqa: PLC0415 - loaded when first used
+
+    cp_sat = CpSat()
+    return cp_sat if cp_sat.takes(matrix) else backends.find("ortools:highs")

@@ -1,0 +1,118 @@
+"""What the distance models take, checked and turned into one form."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from chargeplan.errors import Fault, InputError
+from chargeplan.solvers.models.arrays import checked_sites
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, NDArray
+
+    from chargeplan.solvers.models.arrays import Sites
+
+_NAMED = 20  # faults of a table that are named one by one
+
+
+def checked_distance(distance: ArrayLike) -> NDArray[np.float64]:
+    """Return (N, M) distances, each 0 or more; infinite where the site cannot serve the demand point.
+
+    Raises
+    ------
+    InputError
+        Not two-dimensional, without a site, or with a distance that is negative or not a number.
+    """
+    table = np.asarray(distance, np.float64)
+    if table.ndim != 2 or table.shape[1] == 0:
+        raise InputError(
+            f"distance has the shape {table.shape}; it must be demand points x sites, with a site at least"
+        )
+    wrong = np.argwhere(~(table >= 0.0))
+    if len(wrong):
+        raise InputError(
+            [
+                Fault(f"the distance is {table[i, j]}; it must be 0 or more", row=int(i) + 1, column=str(j))
+                for i, j in wrong[:_NAMED].tolist()
+            ]
+        )
+    return table
+
+
+def checked_given(
+    required: Sites, forbidden: Sites, size: int
+) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Return masks of the sites that must be open and of those that must be closed.
+
+    Raises
+    ------
+    InputError
+        An index that no site has, or a site that is both.
+    """
+    opened = checked_sites(required, size, "required")
+    closed = checked_sites(forbidden, size, "forbidden")
+    both = np.flatnonzero(opened & closed)
+    if both.size:
+        raise InputError(f"sites {both.tolist()} are both required and forbidden")
+    return opened, closed
+
+
+def checked_stations(stations: int, opened: NDArray[np.bool_], closed: NDArray[np.bool_]) -> int:
+    """Return the number of stations if the sites permit that many.
+
+    Raises
+    ------
+    InputError
+        Not a whole number of at least 1, more than there are sites, or fewer than are required.
+    """
+    permitted, required = int((~closed).sum()), int(opened.sum())
+    if int(stations) != stations or stations < 1:
+        raise InputError(f"stations is {stations}; it must be a whole number of at least 1")
+    if stations > permitted:
+        raise InputError(f"stations is {stations}, but only {permitted} sites may have one")
+    if stations < required:
+        raise InputError(f"stations is {stations}, but {required} sites are required")
+    return int(stations)
+
+
+def nearest_station(
+    distance: NDArray[np.float64], selected: NDArray[np.int64] | None
+) -> NDArray[np.int64] | None:
+    """Return for each demand point its nearest selected site, the first of several: (N,)."""
+    if selected is None:
+        return None
+    return np.asarray(selected[distance[:, selected].argmin(axis=1)], np.int64)
+
+
+def filled(
+    distance: NDArray[np.float64], plan: NDArray[np.bool_], closed: NDArray[np.bool_], stations: int
+) -> NDArray[np.bool_]:
+    """Open further sites until there are `stations`: each time the one that shortens the distances most.
+
+    Parameters
+    ----------
+    distance
+        (N, M), infinite where not allowed.
+    plan, closed
+        (M,) bool, sites that are open, and sites that must not be.
+    stations
+        How many are wanted; no fewer than are open, no more than are permitted.
+
+    Returns
+    -------
+    ndarray
+        (M,) bool.
+    """
+    plan = plan.copy()
+    finite = distance[np.isfinite(distance)]
+    far = float(finite.max(initial=0.0)) + 1.0
+    near = np.where(plan[None, :], distance, np.inf).min(axis=1, initial=np.inf)
+    near = np.minimum(near, far)
+    for _ in range(stations - int(plan.sum())):
+        saved = np.maximum(near[:, None] - distance, 0.0).sum(axis=0)
+        site = int(np.where(plan | closed, -1.0, saved).argmax())
+        plan[site] = True
+        near = np.minimum(near, distance[:, site])
+    return plan

@@ -1,0 +1,111 @@
+"""P-median: the stations that are nearest to the demand, on the whole."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from chargeplan.solvers.engine import solve as solve_covering
+from chargeplan.solvers.median import solve
+from chargeplan.solvers.median_certificate import MedianInstance
+from chargeplan.solvers.models.arrays import checked_vector
+from chargeplan.solvers.models.distances import (
+    checked_distance,
+    checked_given,
+    checked_stations,
+    filled,
+    nearest_station,
+)
+from chargeplan.solvers.models.reach import reach_model
+from chargeplan.solvers.solution import Limits, Solution
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, NDArray
+
+    from chargeplan.events import Cancel, OnEvent
+    from chargeplan.solvers.models.arrays import Sites
+
+
+def p_median(  # noqa: PLR0913 - the engine's keywords, common to all models
+    distance: ArrayLike,
+    weight: ArrayLike | None,
+    stations: int,
+    *,
+    time_limit: float | None = None,
+    gap: float = 0.0,
+    work_limit: float | None = None,
+    backend: str = "auto",
+    threads: int | None = None,
+    seed: int = 0,
+    required: Sites = (),
+    forbidden: Sites = (),
+    on_event: OnEvent | None = None,
+    cancel: Cancel | None = None,
+) -> Solution:
+    """Find the stations for which the weighted distances to the nearest one add up to the least.
+
+    Parameters
+    ----------
+    distance
+        (N, M) distances from N demand points to M sites, 0 or more, in any unit; infinite where the site
+        cannot serve the demand point.
+    weight
+        (N,) weight of each demand point; 1 for all when None is given.
+    stations
+        How many there are to be, required ones included.
+    time_limit, gap, work_limit, threads, seed
+        As `Limits` says.
+    backend
+        Name of the solver backend.
+    required, forbidden
+        Indices of sites that must be open, or closed.
+    on_event, cancel
+        Called with progress events; asked whether to stop.
+
+    Returns
+    -------
+    Solution
+        Its `objective` is the sum of weight times distance; `assignment` names each demand point's nearest
+        station. Infeasible where no such number of stations serves every demand point; `uncoverable` then
+        holds those that no permitted site serves.
+
+    Raises
+    ------
+    InputError
+        An argument of the wrong shape or range; fewer sites than stations; more required than stations.
+
+    References
+    ----------
+    Hakimi (1964), Optimum locations of switching centers. ReVelle & Swain (1970), Central facilities
+    location.
+    """
+    table = checked_distance(distance)
+    rows, sites = table.shape
+    opened, closed = checked_given(required, forbidden, sites)
+    number = checked_stations(stations, opened, closed)
+    instance = MedianInstance(table, checked_vector(weight, rows, "weight"), number, opened, closed)
+    limits = Limits(time_limit, gap, work_limit, threads, seed)
+    start = None
+    if not np.isfinite(table[:, ~closed]).all():
+        reaching = solve_covering(
+            reach_model(instance.distance, np.inf, opened, closed, strict=True),
+            limits,
+            backend=backend,
+            cancel=cancel,
+        )
+        if reaching.status == "infeasible" or (reaching.bound is not None and reaching.bound > number):
+            return replace(reaching, status="infeasible", objective=None, selected=None)
+        start = _start(instance, reaching)
+    solution = solve(instance, limits, start, backend=backend, on_event=on_event, cancel=cancel)
+    return replace(solution, assignment=nearest_station(table, solution.selected))
+
+
+def _start(instance: MedianInstance, reaching: Solution) -> NDArray[np.bool_] | None:
+    """Return a plan that serves every demand point, if one is known."""
+    if reaching.selected is None or reaching.selected.size > instance.stations:
+        return None
+    plan = np.zeros(instance.closed.size, np.bool_)
+    plan[reaching.selected] = True
+    return filled(instance.distance, plan, instance.closed, instance.stations)
