@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from chargeplan.cli.clock import Clock
 from chargeplan.cli.exits import Exit
 from chargeplan.cli.interrupt import Interruption
 from chargeplan.cli.progress import Progress
@@ -39,7 +40,9 @@ def solve(
             "--out", "-o", help="Folder for the plan.", metavar="FOLDER", show_default="./<scenario>-plan"
         ),
     ] = None,
-    time_limit: Annotated[float | None, typer.Option(help="Stop after so many seconds.")] = None,
+    time_limit: Annotated[
+        float | None, typer.Option(help="Stop after so many seconds, reading included and writing nearly so.")
+    ] = None,
     gap: Annotated[
         float | None, typer.Option(help="Stop at a plan proven this close to the best: 0.01 is 1 %.")
     ] = None,
@@ -73,6 +76,7 @@ def solve(
     """Plan stations that meet a scenario's service standards, with a proof of how good the plan is."""
     import chargeplan as cp
 
+    clock = Clock()
     wanted = _parse_formats(formats)
     if gap is not None and not 0.0 <= gap < 1.0:
         raise typer.BadParameter("--gap is a share of the best, from 0 to below 1: 0.01 is 1 %")
@@ -83,7 +87,7 @@ def solve(
         with Interruption(progress) as interruption:
             plan = cp.solve(
                 problem,
-                time_limit=time_limit,
+                time_limit=clock.left(time_limit),
                 gap=gap,
                 backend=backend,
                 threads=threads,

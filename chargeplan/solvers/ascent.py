@@ -42,16 +42,14 @@ def ascend(model: CoveringModel, stop: Callable[[], bool] = lambda: False) -> Re
     """
     dual = _Dual(model)
     point = dual.start()
-    kept, highest = dual.fair(point), -np.inf
+    kept, proven, highest = dual.fair(point), -np.inf, -np.inf
     way, pace, worse = np.zeros(point.size), 1.0, 0
     for _ in range(_STEPS):
         bound, slope = dual.evaluate(point)
-        fair = dual.fair(point)
-        proven = dual.evaluate(fair)[0]
-        if proven > highest:
-            kept, highest, worse = fair, proven, 0
-        else:
-            worse += 1
+        worse += 1
+        if bound > highest:
+            highest, worse, fair = bound, 0, dual.fair(point)
+            kept, proven = max((kept, proven), (fair, dual.evaluate(fair)[0]), key=lambda pair: pair[1])
         if worse == _PATIENCE:
             pace, worse = pace / 2, 0
         way = slope + _DEFLECTION * way

@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 
 _FIRST_SEARCH = 1.0  # units of work before the LP bound is asked for
 _SMALL = 100_000  # entries of a reduced coverage up to which a backend is given most of the work
-_LP_SHARE = 0.5  # of the time that is left, for the LP bound
-_ASCENT_SECONDS = 1.0  # for a bound where the LP had no time
+_LP_SHARE = 0.6  # of the time that is left, for the LP bound
+_ASCENT_SECONDS = 1.5  # for a bound where the LP had no time
 _UNTIMED_SEARCH = 10.0  # units of work for a search that nothing limits
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 
 import brute_force
 import numpy as np
@@ -10,7 +11,7 @@ import pytest
 from random_models import random_model
 
 from chargeplan import solvers
-from chargeplan.errors import InputError
+from chargeplan.errors import BackendCrashed, InputError
 from chargeplan.events import Event
 from chargeplan.solvers.backends.base import Answer, Hooks
 from chargeplan.solvers.engine import solve
@@ -160,4 +161,38 @@ def test_a_run_searched_by_the_clock_does_not_promise_the_same_plan_again() -> N
     matrix = rng.random((150, 60)) < 0.1
     matrix = matrix[matrix.any(axis=1)]
     solution = solvers.set_covering(matrix, cost=rng.integers(1, 50, 60), time_limit=5)
+    assert not solution.reproducible
+
+
+@pytest.mark.parametrize("failure", [None, BackendCrashed("ortools:glop ended with code 1")])
+def test_without_the_lp_there_is_still_a_bound(
+    failure: Exception | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """When the LP is cut by the clock or its process fails, dual ascent proves the bound."""
+
+    def relax(*_: object) -> None:
+        if failure is not None:
+            raise failure
+
+    monkeypatch.setattr("chargeplan.solvers.engine.relax", relax)
+    rng = np.random.default_rng(9)
+    matrix = rng.random((500, 200)) < 0.03
+    model = brute_force.covering_model(matrix[matrix.any(axis=1)], cost=rng.integers(5, 20, 200) * 1.0)
+    solution = solve(model, Limits(work_limit=1.0, gap=0.5))
+    assert solution.bound_kind == "dual-certificate"
+    assert solution.certificate.bound(model) == solution.bound
+    assert 0.7 * solution.objective <= solution.bound <= solution.objective
+    assert bool(solution.notes) == (failure is not None)
+
+
+def test_a_limit_that_is_over_at_once_still_leaves_plan_and_bound() -> None:
+    """With a tenth of a second, what is known by then is written, with a bound that is true."""
+    rng = np.random.default_rng(10)
+    matrix = rng.random((3000, 1500)) < 0.02
+    model = brute_force.covering_model(matrix[matrix.any(axis=1)], cost=rng.integers(5, 20, 1500) * 1.0)
+    began = time.monotonic()
+    solution = solve(model, Limits(time_limit=0.1))
+    assert time.monotonic() - began < 60  # an untimed run takes minutes
+    assert solution.status == "stopped"
+    assert 0 < solution.bound <= solution.objective
     assert not solution.reproducible

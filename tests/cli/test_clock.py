@@ -1,0 +1,34 @@
+"""How `--time-limit` is shared out."""
+
+from __future__ import annotations
+
+import pytest
+
+from chargeplan.cli.clock import Clock
+from chargeplan.planning.stopwatch import Stopwatch
+from chargeplan.solvers.solution import Limits
+
+
+@pytest.mark.parametrize(
+    ("limit", "reading", "left"),
+    [(30.0, 3.0, 23.0), (10.0, 0.0, 9.0), (10.0, 60.0, 2.5), (None, 3.0, None), (-1.0, 3.0, -1.0)],
+)
+def test_reading_and_writing_are_inside_the_limit(monkeypatch, limit, reading, left):
+    """Solving gets what reading leaves and writing will take, a quarter at least; nonsense is passed on."""
+    now = [100.0]
+    monkeypatch.setattr("time.monotonic", lambda: now[0])
+    clock = Clock()
+    now[0] += reading
+    assert clock.left(limit) == left
+
+
+@pytest.mark.parametrize(("cover", "left"), [(1.0, 7.5), (60.0, 0.1), (0.0, 10.0)])
+def test_the_audit_is_inside_the_limit(monkeypatch, cover, left):
+    """Of ten seconds, covering took some, and serving and auditing will take half as long again."""
+    now = [100.0]
+    monkeypatch.setattr("time.perf_counter", lambda: now[0])
+    watch = Stopwatch(None)
+    watch.enter("cover")
+    now[0] += cover
+    watch.leave()
+    assert watch.left(Limits(time_limit=10.0)).time_limit == pytest.approx(left)
