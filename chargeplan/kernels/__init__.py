@@ -16,13 +16,17 @@ if TYPE_CHECKING:
     from chargeplan.kernels.dominance import components, dominated_columns, dominated_rows
     from chargeplan.kernels.equal_rows import merge_equal_rows
     from chargeplan.kernels.maximal_search import MaximalSearch
+    from chargeplan.kernels.median_search import MedianSearch
     from chargeplan.kernels.network import RoadGraph, Snapped, road_coverage, road_distances
+    from chargeplan.kernels.parallel_search import ParallelSearch
     from chargeplan.kernels.patterns import Patterns, cover_patterns
     from chargeplan.kernels.radius_coverage import coverage
 
 __all__ = [
     "CoverSearch",
     "MaximalSearch",
+    "MedianSearch",
+    "ParallelSearch",
     "Patterns",
     "RoadGraph",
     "Snapped",
@@ -41,6 +45,8 @@ __all__ = [
 _HOMES = {
     "CoverSearch": "cover_search",
     "MaximalSearch": "maximal_search",
+    "MedianSearch": "median_search",
+    "ParallelSearch": "parallel_search",
     "Patterns": "patterns",
     "RoadGraph": "network",
     "Snapped": "network",

@@ -364,7 +364,9 @@ class CoverSearch:
     InputError
         A row that not enough sites cover, or an argument of the wrong kind, size or sign.
 
-    Notes ----- Gao, Weise and Li (2015), An efficient local search heuristic with row weighting for the
+    Notes
+    -----
+    Gao, Weise and Li (2015), An efficient local search heuristic with row weighting for the
     unicost set covering problem; here scores are divided by costs, and a row is uncovered while fewer
     stations than it needs cover it.
     """
@@ -411,6 +413,11 @@ class CoverSearch:
         best = self._left.mask(self._columns["best"], self._fixed)
         read_only(best)
         return best
+
+    @property
+    def score(self) -> float:
+        """The cost, negative: of two searches for the same, the higher score is better."""
+        return -self.cost
 
     @property
     def cost(self) -> float:

@@ -399,7 +399,9 @@ class MaximalSearch:
     InputError
         Fixed sites that use more than the limit, or an argument of the wrong kind, size or sign.
 
-    Notes ----- Greedy adding as in Church and ReVelle (1974), The maximal covering location problem; then
+    Notes
+    -----
+    Greedy adding as in Church and ReVelle (1974), The maximal covering location problem; then
     simulated annealing (Kirkpatrick, Gelatt and Vecchi 1983): a random site near an uncovered row is
     opened, and the least useful of a sample is closed for it. It cools down in cycles, each twice as long
     as the one before.
@@ -457,6 +459,11 @@ class MaximalSearch:
         best = self._left.mask(self._columns["best"], self._fixed)
         read_only(best)
         return best
+
+    @property
+    def score(self) -> float:
+        """The weight: of two searches for the same, the higher score is better."""
+        return self.weight
 
     @property
     def weight(self) -> float:
