@@ -178,7 +178,7 @@ class _Work:
         return float(min(_CYCLES * self.sites.size * self._seconds_per_step(), 1.0))
 
     def _seconds_per_step(self) -> float:
-        return _SECONDS_PER_STEP + _SECONDS_PER_POINT * self.cost.shape[0]
+        return _SECONDS_PER_STEP + _SECONDS_PER_POINT * float(self.cost.shape[0])
 
     def _search(self, search: MedianSearch, work: float) -> None:
         """Search for some units of work, about a second each."""

@@ -1,0 +1,367 @@
+"""The p-center solved: the smallest radius at which so many stations serve everybody (Minieka 1970).
+
+The optimum is one of the distances. A binary search over them asks each time whether so many stations can
+serve every demand point within a radius: a set covering, reduced. Local search finds plans, the multipliers
+of the LP relaxation refute radii (Elloumi, Labbe & Pochet 2004); only the radii that both leave open go to a
+backend.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy.sparse import csr_array, vstack
+
+from chargeplan.errors import BackendError
+from chargeplan.solvers import backends
+from chargeplan.solvers.backends.base import Feature, Hooks, checked
+from chargeplan.solvers.bounds import Relaxation, lp_certificate, relax
+from chargeplan.solvers.certificate import DualCertificate
+from chargeplan.solvers.models.distances import filled
+from chargeplan.solvers.models.reach import reach_model
+from chargeplan.solvers.reduction import Reduction, reduce
+from chargeplan.solvers.search import Search
+from chargeplan.solvers.solution import Run, Solution
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from chargeplan.events import Cancel, OnEvent
+    from chargeplan.solvers.backends.base import Backend
+    from chargeplan.solvers.matrix import MatrixModel
+    from chargeplan.solvers.models.covering import CoveringModel
+    from chargeplan.solvers.solution import BoundKind, Limits, Status
+
+_LOOK = 0.01  # units of work between two looks whether the stations suffice
+_LOOKS = 10  # of them for a radius
+_UNIT = 0.2  # units of work that a radius takes without a backend, for a limit of work
+
+
+@dataclass(frozen=True, slots=True)
+class CenterInstance:
+    """A p-center as it was asked.
+
+    Parameters
+    ----------
+    distance
+        (N, M), infinite where the site cannot serve the demand point.
+    stations
+        How many sites have to be open.
+    opened, closed
+        (M,) bool, sites whose state is given.
+    """
+
+    distance: NDArray[np.float64]
+    stations: int
+    opened: NDArray[np.bool_]
+    closed: NDArray[np.bool_]
+
+    def radius(self, plan: NDArray[np.bool_]) -> float:
+        """Longest distance to the nearest open site of a plan, (M,) bool."""
+        return float(self.distance[:, plan].min(axis=1, initial=np.inf).max(initial=0.0))
+
+
+@dataclass(frozen=True)
+class CenterCertificate:
+    """A proof that too many stations are needed for every distance to be less than a radius.
+
+    Parameters
+    ----------
+    radius
+        What is proven to be a bound.
+    covering
+        Multipliers of the set covering of what is nearer than that.
+    """
+
+    radius: float
+    covering: DualCertificate
+
+    def bound(self, instance: CenterInstance) -> float:
+        """Prove a bound: no plan's longest distance is less.
+
+        Parameters
+        ----------
+        instance
+            With the original demand points and sites.
+
+        Returns
+        -------
+        float
+            The radius, or 0 where the multipliers do not prove it.
+        """
+        model = reach_model(instance.distance, self.radius, instance.opened, instance.closed, strict=True)
+        return self.radius if self.covering.bound(model) > instance.stations else 0.0
+
+
+def solve(
+    instance: CenterInstance,
+    limits: Limits,
+    *,
+    backend: str = "auto",
+    on_event: OnEvent | None = None,
+    cancel: Cancel | None = None,
+) -> Solution:
+    """Solve a p-center.
+
+    Parameters
+    ----------
+    instance
+        What is asked; every demand point has a permitted site at a finite distance.
+    limits
+        When to end.
+    backend
+        Name of the backend for the radii that stay open, or ``"auto"``.
+    on_event, cancel
+        As `chargeplan.solve` takes them.
+
+    Returns
+    -------
+    Solution
+        With the best plan, the best bound and the gap between them; infeasible where no number of stations
+        as asked for serves every demand point at any distance.
+    """
+    chosen = None if backend == "auto" else backends.find(backend)
+    work = _Work(instance, Run(limits, maximise=False, on_event=on_event, cancel=cancel), chosen)
+    work.improve()
+    return work.solution()
+
+
+class _Work:
+    """A p-center being solved, and the best that is known of it.
+
+    Parameters
+    ----------
+    instance
+        What is asked.
+    run
+        Clock and listeners.
+    chosen
+        The backend asked for, None for a fitting one.
+    """
+
+    def __init__(self, instance: CenterInstance, run: Run, chosen: Backend | None) -> None:
+        run.enter("search")
+        self.instance, self.run, self.chosen = instance, run, chosen
+        self.plan: NDArray[np.bool_] | None = None
+        self.bound_kind: BoundKind | None = None
+        self.certificate: CenterCertificate | None = None
+        self.infeasible = False
+        self.notes: list[str] = []
+        self._worked = 0.0
+        self._offer_plan(_farthest_first(instance))
+        permitted = instance.distance[:, ~instance.closed]
+        self.nearest = float(permitted.min(axis=1).max(initial=0.0))
+        last = run.best if run.best is not None else np.inf
+        inside = (permitted >= self.nearest) & (permitted <= last) & np.isfinite(permitted)
+        self.radii = np.unique(np.append(permitted[inside], self.nearest))
+
+    def improve(self) -> None:
+        """Refute or reach radii until one is reached and the one before it refuted."""
+        self._offer_nearest()
+        low, low_open, high = -1, -1, self._known()
+        while max(low, low_open) + 1 < high and not self._done():
+            middle = (max(low, low_open) + high) // 2 if high < self.radii.size else high - 1
+            answer = self._try(middle)
+            if answer is None:
+                low_open = middle
+            elif not answer:
+                low = middle
+            high = self._known()
+        self._decide(low)
+
+    def _decide(self, low: int) -> None:
+        """Ask a backend about the radii that stay open."""
+        high = self._known()
+        while low + 1 < high and not self._done():
+            middle = (low + high) // 2 if high < self.radii.size else high - 1
+            answer = self._ask(middle)
+            if answer is None:
+                return
+            if not answer:
+                low = middle
+            high = self._known()
+
+    def solution(self) -> Solution:
+        """Put the answer together."""
+        run = self.run
+        run.leave()
+        if self.infeasible:
+            return Solution("infeasible", seconds=run.seconds, notes=tuple(self.notes))
+        return Solution(
+            status=self._status(),
+            objective=run.best,
+            bound=run.bound,
+            gap=run.gap,
+            bound_kind=self.bound_kind,
+            selected=None if self.plan is None else np.flatnonzero(self.plan),
+            certificate=self.certificate,
+            seconds=run.seconds,
+            reproducible=not run.cut,
+            notes=tuple(self.notes),
+        )
+
+    def _status(self) -> Status:
+        if self.plan is not None and self.run.best == self.run.bound:
+            return "optimal"
+        return "stopped" if self.run.cut or self.plan is None else "feasible"
+
+    def _done(self) -> bool:
+        limit = self.run.limits.work_limit
+        spent = limit is not None and self._worked >= limit
+        return self.infeasible or spent or self.run.good_enough() or self.run.must_stop()
+
+    def _known(self) -> int:
+        """Return which radius the best plan reaches; one beyond the last without a plan."""
+        return int(np.searchsorted(self.radii, np.inf if self.run.best is None else self.run.best))
+
+    def _try(self, index: int) -> bool | None:
+        """Look whether the stations can serve everybody within a radius; None where that stays open."""
+        self.run.enter("search")
+        self._worked += _UNIT
+        reduction = reduce(self._model(index))
+        decided = int(reduction.opened.sum())
+        if not reduction.model.cost.size:
+            return self._settle(index, reduction, decided)
+        if self._search(reduction, self.instance.stations - decided):
+            return True
+        self.run.enter("bound")
+        return False if self._refute(index, reduction) else None
+
+    def _model(self, index: int) -> CoveringModel:
+        given = self.instance.opened, self.instance.closed
+        return reach_model(self.instance.distance, float(self.radii[index]), *given)
+
+    def _settle(self, index: int, reduction: Reduction, decided: int) -> bool | None:
+        """Take what reduction has decided to the last site."""
+        if decided <= self.instance.stations:
+            self._offer_plan(reduction.undo(np.zeros(0, np.bool_)))
+            return True
+        nothing = Relaxation(np.zeros(reduction.model.need.size))
+        return False if self._offer_certificate(index, lp_certificate(reduction, nothing)) else None
+
+    def _search(self, reduction: Reduction, stations: int) -> bool:
+        """Search for a cover by few enough stations."""
+        search = Search(reduction.model, self.run.limits.seed)
+        for _ in range(_LOOKS if stations > 0 else 0):
+            plan = search.run(_LOOK, self.run)
+            if plan is not None and int(plan.sum()) <= stations:
+                self._offer_plan(reduction.undo(plan))
+                return True
+            if self.run.must_stop():
+                break
+        return False
+
+    def _refute(self, index: int, reduction: Reduction) -> bool:
+        """Prove by the multipliers of the LP relaxation that the stations are too few."""
+        try:
+            relaxation = relax(reduction.model, self.run.remaining, self.run.cancel)
+        except BackendError as failure:
+            self.notes.append(f"{failure}; the radius {self.radii[index]} was left to a backend")
+            return False
+        if relaxation is None:
+            return False
+        return self._offer_certificate(index, lp_certificate(reduction, relaxation))
+
+    def _ask(self, index: int) -> bool | None:
+        """Ask a backend whether the stations can serve everybody within a radius; None without an answer."""
+        self.run.enter("solve")
+        reduction = reduce(self._model(index))
+        decided = int(reduction.opened.sum())
+        if not reduction.model.cost.size:
+            return self._settle(index, reduction, decided)
+        matrix = _at_most(reduction.model.matrix(), self.instance.stations - decided)
+        backend = self.chosen or backends.find("ortools")
+        limits = self._limits_left(backend)
+        try:
+            answer = checked(backend, matrix, backend.solve(matrix, limits, Hooks(cancel=self.run.cancel)))
+        except BackendError as failure:
+            self.notes.append(f"{failure}; the plan is the best found without it")
+            return None
+        if answer.status == "infeasible":
+            self._offer_bound(index, "backend")
+            return False
+        if answer.values is not None:
+            self._offer_plan(reduction.undo(answer.values > 0.5))
+            return True
+        self.run.cut = self.run.cut or self.run.limits.time_limit is not None or self.run.cancelled
+        return None
+
+    def _limits_left(self, backend: Backend) -> Limits:
+        """Limits for the backend; one that cannot count work is given the seconds that a unit stands for."""
+        work, seconds = self.run.limits.work_limit, self.run.remaining
+        if work is not None:
+            work = max(work - self._worked, _UNIT)
+            self._worked += work
+            if Feature.WORK_LIMIT not in backend.features:
+                seconds = work if seconds is None else min(seconds, work)
+        return replace(self.run.limits, time_limit=seconds, work_limit=work, gap=0.0)
+
+    def _offer_plan(self, plan: NDArray[np.bool_]) -> None:
+        """Keep a plan if it is the best so far, filled up to the number of stations."""
+        instance = self.instance
+        plan = filled(instance.distance, plan, instance.closed, instance.stations)
+        radius = instance.radius(plan)
+        if math.isfinite(radius) and (self.run.best is None or radius < self.run.best):
+            self.plan = plan
+            self.run.tell(best=radius)
+
+    def _offer_nearest(self) -> None:
+        """Prove the first bound: some demand point has no site that is nearer."""
+        rows = self.instance.distance.shape[0]
+        multipliers = np.zeros(rows, np.int64)
+        if rows:
+            permitted = self.instance.distance[:, ~self.instance.closed]
+            multipliers[permitted.min(axis=1).argmax()] = self.instance.distance.shape[1] + 1
+            covering = DualCertificate(0, multipliers, np.empty(0, np.int64), 0)
+            self.certificate = CenterCertificate(self.nearest, covering)
+        self.bound_kind = "dual-certificate"
+        self.run.tell(bound=self.nearest)
+
+    def _offer_certificate(self, index: int, covering: DualCertificate) -> bool:
+        """Keep multipliers if they refute a radius; the next one is a bound then."""
+        if not covering.bound(self._model(index)) > self.instance.stations:
+            return False
+        if self._offer_bound(index, "dual-certificate"):
+            self.certificate = CenterCertificate(float(self.radii[index + 1]), covering)
+        return True
+
+    def _offer_bound(self, index: int, kind: BoundKind) -> bool:
+        """Note that a radius is refuted; return whether that makes a better bound."""
+        if index + 1 == self.radii.size:
+            self.infeasible = True
+            return False
+        bound = float(self.radii[index + 1])
+        better = self.run.bound is None or bound > self.run.bound
+        if better:
+            self.bound_kind = kind
+            self.run.tell(bound=bound)
+        return better
+
+
+def _farthest_first(instance: CenterInstance) -> NDArray[np.bool_]:
+    """Open the site that is nearest to the farthest demand point, again and again (Gonzalez 1985)."""
+    plan = instance.opened.copy()
+    near = instance.distance[:, plan].min(axis=1, initial=np.inf)
+    for _ in range(instance.stations - int(plan.sum()) if near.size else 0):
+        row = int(near.argmax())
+        if near[row] == 0.0:
+            break
+        site = int(np.where(plan | instance.closed, np.inf, instance.distance[row]).argmin())
+        plan[site] = not instance.closed[site]
+        near = np.minimum(near, instance.distance[:, site])
+    return plan
+
+
+def _at_most(model: MatrixModel, stations: int) -> MatrixModel:
+    """Ask for any cover by at most so many stations."""
+    row = csr_array(np.ones((1, model.objective.size)))
+    return replace(
+        model,
+        objective=np.zeros(model.objective.size),
+        rows=csr_array(vstack((model.rows, row), format="csr")),
+        row_lower=np.append(model.row_lower, -np.inf),
+        row_upper=np.append(model.row_upper, float(stations)),
+    )
