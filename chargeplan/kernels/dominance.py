@@ -11,11 +11,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from chargeplan.kernels.compiled import in_pieces, kernel
-from chargeplan.kernels.inputs import checked_needs, checked_vector, read_only, sorted_rows
+from chargeplan.kernels.inputs import checked_needs, checked_vector, read_only, sorted_rows, unwritable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from numpy.typing import ArrayLike, NDArray
     from scipy.sparse import csr_array
 
@@ -28,21 +26,20 @@ _PIECE = 500  # sets in the smallest piece of work
 
 
 @kernel
-def _transpose(
-    indptr: NDArray[np.int64], indices: NDArray[np.int32], columns: int
-) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
-    start = np.zeros(columns + 1, np.int64)
+def _turn(indptr: NDArray[np.int64], indices: Names, starts: NDArray[np.int64], rows: Names) -> None:
+    """Write the rows of each column; `starts` are zeros, two more than there are columns.
+
+    Column j is counted at j + 2 and filled from where j + 1 stands, which then stands where it ends.
+    """
     for t in range(indices.size):
-        start[indices[t] + 1] += 1
-    for j in range(columns):
-        start[j + 1] += start[j]
-    place = start[:columns].copy()
-    rows = np.empty(indices.size, np.int32)
+        starts[indices[t] + 2] += 1
+    for j in range(2, starts.size):
+        starts[j] += starts[j - 1]
     for i in range(indptr.size - 1):
         for t in range(indptr[i], indptr[i + 1]):
-            rows[place[indices[t]]] = i
-            place[indices[t]] += 1
-    return start, rows
+            place = starts[indices[t] + 1]
+            rows[place] = i
+            starts[indices[t] + 1] = place + 1
 
 
 @kernel
@@ -80,63 +77,40 @@ def _rarest(indptr: NDArray[np.int64], members: Names, holder_indptr: NDArray[np
 
 
 @kernel
-def _mark_supersets(
+def _mark(
     sets: Sets,
     holders: Sets,
     signatures: NDArray[np.uint64],
     rank: NDArray[np.float64],
+    larger: bool,  # noqa: FBT001
     start: int,
     stop: int,
     marked: NDArray[np.bool_],
 ) -> None:
-    """Mark the sets that contain a set of at least their own rank; of equal ones the first stays unmarked."""
+    """Of every two sets, one within the other and of no smaller rank, mark the larger or else the smaller.
+
+    Of equal ones the first stays unmarked. A marked set is passed over: whatever it would mark, the one for
+    which it was marked marks as well.
+    """
     indptr, members = sets
     holder_indptr, holder = holders
     for i in range(start, stop):
         size = indptr[i + 1] - indptr[i]
         if size == 0 or marked[i]:
-            continue  # what a marked set marks, the one that marked it marks as well
+            continue
         rarest = _rarest(indptr, members, holder_indptr, i)
         for h in range(holder_indptr[rarest], holder_indptr[rarest + 1]):
             k = int(np.int64(holder[h]))
             other = indptr[k + 1] - indptr[k]
             if k == i or marked[k] or other < size or signatures[i] & ~signatures[k] or rank[i] < rank[k]:
                 continue
-            if other == size and rank[i] == rank[k] and k < i:
+            if other == size and rank[i] == rank[k] and (k < i) == larger:
                 continue
             if _contains(indptr, members, k, i):
+                if not larger:
+                    marked[i] = True
+                    break
                 marked[k] = True
-
-
-@kernel
-def _mark_subsets(
-    sets: Sets,
-    holders: Sets,
-    signatures: NDArray[np.uint64],
-    rank: NDArray[np.float64],
-    start: int,
-    stop: int,
-    marked: NDArray[np.bool_],
-) -> None:
-    """Mark the sets that lie in a set of at most their own rank; of equal ones the first stays unmarked."""
-    indptr, members = sets
-    holder_indptr, holder = holders
-    for i in range(start, stop):
-        size = indptr[i + 1] - indptr[i]
-        if size == 0:
-            marked[i] = True
-            continue
-        rarest = _rarest(indptr, members, holder_indptr, i)
-        for h in range(holder_indptr[rarest], holder_indptr[rarest + 1]):
-            k = int(np.int64(holder[h]))
-            other = indptr[k + 1] - indptr[k]
-            if k == i or other < size or signatures[i] & ~signatures[k] or rank[k] > rank[i]:
-                continue
-            if other == size and rank[i] == rank[k] and i < k:
-                continue
-            if _contains(indptr, members, k, i):
-                marked[i] = True
-                break
 
 
 @kernel
@@ -149,17 +123,18 @@ def _root(parent: NDArray[np.int32], node: int) -> int:
 
 @kernel
 def _label_components(
-    indptr: NDArray[np.int64], indices: NDArray[np.int32], columns: int, labels: NDArray[np.int64]
+    indptr: NDArray[np.int64], indices: Names, parent: NDArray[np.int32], labels: NDArray[np.int64]
 ) -> int:
     """Label rows, then columns, with the number of their part, in order of first appearance."""
     rows = indptr.size - 1
-    parent = np.arange(rows + columns).astype(np.int32)
+    for node in range(parent.size):
+        parent[node] = node
     for i in range(rows):
         for t in range(indptr[i], indptr[i + 1]):
             one, other = _root(parent, i), _root(parent, rows + indices[t])
             parent[max(one, other)] = min(one, other)
     count = 0
-    for node in range(rows + columns):
+    for node in range(parent.size):
         root = _root(parent, node)
         if root == node:
             labels[node] = count
@@ -169,18 +144,21 @@ def _label_components(
     return count
 
 
+def _by_column(indptr: NDArray[np.int64], indices: Names, columns: int) -> Sets:
+    """Return the rows of each column."""
+    starts, rows = np.zeros(columns + 2, np.int64), np.empty(indices.size, np.int32)
+    _turn(indptr, indices, starts, rows)
+    return unwritable(starts[:-1]), unwritable(rows)
+
+
 def _marked(
-    mark: Callable[..., None],
-    sets: Sets,
-    holders: Sets,
-    rank: NDArray[np.float64],
-    marked: NDArray[np.bool_],
+    sets: Sets, holders: Sets, rank: NDArray[np.float64], marked: NDArray[np.bool_], *, larger: bool
 ) -> NDArray[np.bool_]:
     signatures = np.empty(rank.size, np.uint64)
     with np.errstate(over="ignore"):  # the hash wraps around on purpose
         _signatures(*sets, signatures)
-    given = sets, holders, signatures, rank
-    in_pieces(lambda start, stop: mark(*given, start, stop, marked), rank.size, _PIECE)
+    given = sets, holders, signatures, rank, larger
+    in_pieces(lambda start, stop: _mark(*given, start, stop, marked), rank.size, _PIECE)
     read_only(marked)
     return marked
 
@@ -211,8 +189,8 @@ def dominated_rows(coverage: csr_array, need: ArrayLike | None = None) -> NDArra
     """
     rows = sorted_rows(coverage)
     needs = checked_needs(need, rows[0].size - 1)
-    columns = _transpose(*rows, coverage.shape[1])
-    return _marked(_mark_supersets, rows, columns, needs.astype(np.float64), needs == 0)
+    columns = _by_column(*rows, coverage.shape[1])
+    return _marked(rows, columns, needs.astype(np.float64), needs == 0, larger=True)
 
 
 def dominated_columns(coverage: csr_array, cost: ArrayLike | None = None) -> NDArray[np.bool_]:
@@ -241,8 +219,8 @@ def dominated_columns(coverage: csr_array, cost: ArrayLike | None = None) -> NDA
     """
     rows = sorted_rows(coverage)
     costs = checked_vector(cost, coverage.shape[1], "cost")
-    columns = _transpose(*rows, coverage.shape[1])
-    return _marked(_mark_subsets, columns, rows, costs, np.zeros(costs.size, np.bool_))
+    columns = _by_column(*rows, coverage.shape[1])
+    return _marked(columns, rows, costs, np.diff(columns[0]) == 0, larger=False)
 
 
 def components(coverage: csr_array) -> tuple[int, NDArray[np.int64], NDArray[np.int64]]:
@@ -266,6 +244,6 @@ def components(coverage: csr_array) -> tuple[int, NDArray[np.int64], NDArray[np.
     """
     indptr, indices = sorted_rows(coverage)
     labels = np.empty(sum(coverage.shape), np.int64)
-    count = _label_components(indptr, indices, coverage.shape[1], labels)
+    count = _label_components(indptr, indices, np.empty(labels.size, np.int32), labels)
     read_only(labels)
     return int(count), labels[: indptr.size - 1], labels[indptr.size - 1 :]

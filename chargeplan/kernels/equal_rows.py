@@ -32,7 +32,8 @@ def _hash_rows(
         for t in range(indptr[i], indptr[i + 1]):
             value = (value ^ np.uint64(indices[t])) * _ODD
             value ^= value >> np.uint64(29)
-        hashes[i] = value * _MIX
+        value *= _MIX
+        hashes[i] = value ^ (value >> np.uint64(32))
 
 
 @kernel
@@ -54,29 +55,28 @@ def _group_rows(
     indices: NDArray[np.int32],
     keys: NDArray[np.int64],
     hashes: NDArray[np.uint64],
+    table: NDArray[np.int64],
+    representative: NDArray[np.int64],
     group: NDArray[np.int64],
-) -> NDArray[np.int64]:
-    """Write the group of every row, by first appearance, into `group`; return the first row of each."""
-    rows = group.size
-    bits = 4
-    while (1 << bits) < 2 * rows:
-        bits += 1
-    table = np.full(1 << bits, -1, np.int64)
-    representative = np.empty(rows, np.int64)
+) -> int:
+    """Write the group of every row, by first appearance, and the first row of each; return their count.
+
+    `table` has a power of two of places, all -1, and more of them than there are rows.
+    """
     groups = 0
-    for i in range(rows):
-        place = np.int64(hashes[i] >> np.uint64(64 - bits))
+    for i in range(group.size):
+        place = np.int64(hashes[i] & np.uint64(table.size - 1))
         while table[place] >= 0:
             first = representative[table[place]]
             if hashes[first] == hashes[i] and _same_row(indptr, indices, keys, first, i):
                 break
-            place = (place + 1) & ((1 << bits) - 1)
+            place = (place + 1) & (table.size - 1)
         if table[place] < 0:
             table[place] = groups
             representative[groups] = i
             groups += 1
         group[i] = table[place]
-    return representative[:groups].copy()
+    return groups
 
 
 def merge_equal_rows(
@@ -104,14 +104,23 @@ def merge_equal_rows(
     """
     indptr, indices = sorted_rows(coverage)
     rows = indptr.size - 1
-    keys = np.zeros(rows, np.int64)
-    if key is not None:
-        if np.shape(key) != (rows,):
-            raise InputError(f"key must have the shape ({rows},), not {np.shape(key)}")
-        keys = np.unique(np.asarray(key), return_inverse=True)[1].astype(np.int64)
-    hashes = np.empty(rows, np.uint64)
+    keys, hashes = _numbered(key, rows), np.empty(rows, np.uint64)
     in_pieces(lambda start, stop: _hash_rows(indptr, indices, keys, start, stop, hashes), rows, 20_000)
-    group = np.empty(rows, np.int64)
-    representative = _group_rows(indptr, indices, keys, hashes, group)
+    group, found = np.empty(rows, np.int64), np.empty(rows, np.int64)
+    table = np.full(2 << max(rows, 1).bit_length(), -1, np.int64)
+    groups = _group_rows(indptr, indices, keys, hashes, table, found, group)
+    representative = found[:groups].copy()
     read_only(representative, group)
     return representative, group
+
+
+def _numbered(key: ArrayLike | None, rows: int) -> NDArray[np.int64]:
+    """Return whole numbers that are equal where the keys are."""
+    if key is None:
+        return np.zeros(rows, np.int64)
+    values = np.asarray(key)
+    if values.shape != (rows,):
+        raise InputError(f"key must have the shape ({rows},), not {values.shape}")
+    if not np.issubdtype(values.dtype, np.integer):
+        values = np.unique(values, return_inverse=True)[1]
+    return np.ascontiguousarray(values.astype(np.int64))

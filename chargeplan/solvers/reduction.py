@@ -94,6 +94,8 @@ def reduce(model: CoveringModel) -> Reduction:
 
 def _keep(step: Reduction, rows: NDArray[np.bool_], sites: NDArray[np.bool_]) -> Reduction:
     """Keep the rows and sites marked, and every figure of the model as it is."""
+    if rows.all() and sites.all():
+        return step
     old = step.model
     row, site = np.flatnonzero(rows), np.flatnonzero(sites)
     place = np.full(rows.size + 1, -1)
@@ -148,9 +150,8 @@ def _left_to_reach(step: Reduction, holds: NDArray[np.bool_]) -> NDArray[np.floa
 def _merge_rows(step: Reduction) -> Reduction:
     """Merge rows that hold together; what they are worth adds up."""
     model = step.model
-    kind = np.stack((model.need, model.must, model.group), axis=1)
-    _, key = np.unique(kind, axis=0, return_inverse=True)
-    representative, member = merge_equal_rows(model.coverage, key.ravel().astype(np.int64))
+    kind = (model.need * (model.targets.size + 1) + model.group + 1) * 2 + model.must
+    representative, member = merge_equal_rows(model.coverage, kind)
     if representative.size == model.need.size:
         return step
     value, weight = model.value.copy(), model.weight.copy()

@@ -42,10 +42,10 @@ def test_a_hash_is_not_trusted() -> None:
     """Where all hashes are equal, rows are still told apart site by site and by their keys."""
     dense = np.array([[1, 0, 1], [1, 1, 0], [1, 0, 1], [1, 0, 0], [1, 1, 0], [1, 0, 1]], dtype=bool)
     relation, keys = csr_array(dense), np.array([0, 0, 0, 0, 0, 1])
-    group = np.empty(6, np.int64)
+    group, first, table = np.empty(6, np.int64), np.empty(6, np.int64), np.full(16, -1)
     indptr, indices = relation.indptr.astype(np.int64), relation.indices.astype(np.int32)
-    representative = equal_rows._group_rows(indptr, indices, keys, np.zeros(6, np.uint64), group)
-    assert (representative.tolist(), group.tolist()) == grouped(dense, keys.tolist())
+    groups = equal_rows._group_rows(indptr, indices, keys, np.zeros(6, np.uint64), table, first, group)
+    assert (first[:groups].tolist(), group.tolist()) == grouped(dense, keys.tolist())
 
 
 def test_rows_may_come_unsorted_or_with_zeros() -> None:
