@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from chargeplan.kernels.network import RoadGraph, Snapped, road_coverage, road_distances
     from chargeplan.kernels.parallel_search import ParallelSearch
     from chargeplan.kernels.patterns import Patterns, cover_patterns
-    from chargeplan.kernels.radius_coverage import coverage
+    from chargeplan.kernels.radius_coverage import coverage, coverage_distances
 
 __all__ = [
     "CoverSearch",
@@ -33,6 +33,7 @@ __all__ = [
     "components",
     "cover_patterns",
     "coverage",
+    "coverage_distances",
     "distance_matrix",
     "dominated_columns",
     "dominated_rows",
@@ -53,6 +54,7 @@ _HOMES = {
     "components": "dominance",
     "cover_patterns": "patterns",
     "coverage": "radius_coverage",
+    "coverage_distances": "radius_coverage",
     "distance_matrix": "distance",
     "dominated_columns": "dominance",
     "dominated_rows": "dominance",

@@ -10,7 +10,7 @@ import numpy as np
 from chargeplan.errors import InputError
 from chargeplan.kernels.compiled import in_pieces, kernel
 from chargeplan.kernels.geodesy import LONG, SEMI_MAJOR, SEMI_MINOR, ecef, geod_distances
-from chargeplan.kernels.inputs import checked_positions, read_only
+from chargeplan.kernels.inputs import checked_positions, read_only, unwritable
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, DTypeLike, NDArray
@@ -101,6 +101,57 @@ def _fill_paired(
         )
 
 
+@kernel
+def _fill_related(
+    rows: NDArray[np.float64],
+    columns: NDArray[np.float64],
+    indptr: NDArray[np.int64],
+    indices: NDArray[np.int32],
+    curved: bool,  # noqa: FBT001 - kernels take what is in its place
+    start: int,
+    stop: int,
+    out: NDArray[np.float64],
+) -> None:
+    for i in range(start, stop):
+        px, py, pz = rows[i, 0], rows[i, 1], rows[i, 2]
+        for t in range(indptr[i], indptr[i + 1]):
+            qx, qy, qz = columns[indices[t], 0], columns[indices[t], 1], columns[indices[t], 2]
+            if curved:
+                out[t] = _arc(px, py, pz, qx, qy, qz)
+            else:
+                a, b = qx - px, qy - py
+                out[t] = math.sqrt(a * a + b * b)
+
+
+def related_distances(
+    rows: NDArray[np.float64],
+    columns: NDArray[np.float64],
+    indptr: NDArray[np.int64],
+    indices: NDArray[np.int32],
+    metric: str,
+) -> NDArray[np.float64]:
+    """Measure the pairs of a sparse relation; those beyond 1,000 km along the ellipsoid only roughly.
+
+    Parameters
+    ----------
+    rows, columns
+        (N, 3) and (M, 3) earth-centred metres, or metres in the plane and 0.
+    indptr, indices
+        (N + 1,) and (P,) the relation as compressed sparse rows.
+    metric
+        Of the positions.
+
+    Returns
+    -------
+    ndarray
+        (P,) float64, metres.
+    """
+    out = np.empty(indices.size)
+    given = rows, columns, indptr, indices, metric == "geodesic"
+    in_pieces(lambda start, stop: _fill_related(*given, start, stop, out), len(rows), 1_000)
+    return out
+
+
 def _geodesic_matrix(
     origins: NDArray[np.float64], destinations: NDArray[np.float64], out: NDArray[np.floating], rows: int
 ) -> None:
@@ -152,7 +203,7 @@ def distance_matrix(
     if metric == "geodesic":
         _geodesic_matrix(origins, destinations, out, rows)
     else:
-        plane = origins, np.ascontiguousarray(destinations.T)
+        plane = origins, unwritable(np.ascontiguousarray(destinations.T))
         in_pieces(lambda start, stop: _fill_planar(*plane, start, stop, out), len(origins), rows)
     read_only(out)
     return out

@@ -28,6 +28,7 @@ _CURVATURE_SPREAD = (
 )
 _ROUNDING = 1e-6  # metres: a hundred times what rounding does to a chord
 _RADIAN = math.pi / 180
+_COLUMN = 256  # positions
 
 
 @kernel
@@ -64,13 +65,22 @@ def _sine_cosine(degrees: float) -> tuple[float, float]:
 
 @kernel
 def _fill_ecef(positions: NDArray[np.float64], start: int, stop: int, out: NDArray[np.float64]) -> None:
-    for i in range(start, stop):
-        sine, cosine = _sine_cosine(positions[i, 0])
-        latitude_sine, latitude_cosine = _sine_cosine(positions[i, 1])
-        normal = SEMI_MAJOR / math.sqrt(1.0 - ECCENTRICITY_SQUARED * latitude_sine * latitude_sine)
-        out[i, 0] = normal * latitude_cosine * cosine
-        out[i, 1] = normal * latitude_cosine * sine
-        out[i, 2] = normal * (1.0 - ECCENTRICITY_SQUARED) * latitude_sine
+    """Fill rows of `out`, some at a time by columns, which vectorises."""
+    degrees, metres = np.empty((2, _COLUMN)), np.empty((3, _COLUMN))
+    lon, lat, x, y, z = degrees[0], degrees[1], metres[0], metres[1], metres[2]
+    for first in range(start, stop, _COLUMN):
+        size = min(_COLUMN, stop - first)
+        for i in range(size):
+            lon[i], lat[i] = positions[first + i, 0], positions[first + i, 1]
+        for i in range(size):
+            sine, cosine = _sine_cosine(lon[i])
+            latitude_sine, latitude_cosine = _sine_cosine(lat[i])
+            normal = SEMI_MAJOR / math.sqrt(1.0 - ECCENTRICITY_SQUARED * latitude_sine * latitude_sine)
+            x[i] = normal * latitude_cosine * cosine
+            y[i] = normal * latitude_cosine * sine
+            z[i] = normal * (1.0 - ECCENTRICITY_SQUARED) * latitude_sine
+        for i in range(size):
+            out[first + i, 0], out[first + i, 1], out[first + i, 2] = x[i], y[i], z[i]
 
 
 def ecef(positions: NDArray[np.float64]) -> NDArray[np.float64]:

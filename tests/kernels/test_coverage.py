@@ -228,9 +228,8 @@ def test_ecef_is_that_of_proj(rng: np.random.Generator) -> None:
 
 def test_a_search_for_a_key_finds_the_first_place() -> None:
     """Near, far, before the first and after the last key alike."""
-    points = np.zeros(50, radius_coverage._POINT)
-    points["key"] = np.sort(np.random.default_rng(0).integers(0, 30, 50))
+    keys = np.sort(np.random.default_rng(0).integers(0, 30, 50))
     for key in range(-1, 32):
-        expected = int(np.searchsorted(points["key"], key))
+        expected = int(np.searchsorted(keys, key))
         for start in range(expected + 1):
-            assert radius_coverage._first_at(points, start, key) == expected
+            assert radius_coverage._first_at(keys, start, key) == expected
