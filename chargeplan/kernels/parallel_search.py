@@ -66,7 +66,7 @@ class ParallelSearch(Generic[Searching]):
                 search.run(steps)
 
         in_pieces(search_on, len(self.searches), 1)
-        return self.best
+        return self.leader
 
     def run_for(self, seconds: float) -> Searching:
         """Search on until the clock says so: how far, and with it the answer, is different every time.
@@ -84,10 +84,10 @@ class ParallelSearch(Generic[Searching]):
                 _run_until(end, self.searches[group::groups])
 
         in_pieces(search_on, groups, 1)
-        return self.best
+        return self.leader
 
     @property
-    def best(self) -> Searching:
+    def leader(self) -> Searching:
         """The best search; of equals, that of the first seed."""
         return max(self.searches, key=lambda search: search.score)
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from chargeplan.kernels import CoverSearch, MaximalSearch
+from chargeplan.kernels import CoverSearch, MaximalSearch, ParallelSearch
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -21,10 +21,11 @@ _SECONDS_PER_ENTRY = 0.05e-6
 _SECONDS_PER_SITE = 4e-9  # of a step of the search for the most value, which looks at every site
 _ENOUGH = 1000.0  # steps per row and site and unit of work that a search can make use of
 _CHUNK = 0.2  # units of work between two looks at the clock
+_APART = 2**31  # between the seeds of one search, and so farther than what anybody asks for
 
 
 class Search:
-    """A resumable search for plans of one model; the answer depends on the seed and the steps alone.
+    """A resumable search for plans of one model; the answer depends on seed, strands and steps alone.
 
     Parameters
     ----------
@@ -32,13 +33,16 @@ class Search:
         A reduced model.
     seed
         Of its random choices.
+    strands
+        How many searches, each with random choices of its own, go side by side on the free cores. The first
+        is the one that goes alone, so more of them are never worse for the same work.
     """
 
-    def __init__(self, model: CoveringModel, seed: int) -> None:
+    def __init__(self, model: CoveringModel, seed: int, strands: int = 1) -> None:
         self.model = model
         self._steps_per_unit = _steps_per_unit(model)
-        self._search = (
-            _cover_search(model, seed) if model.limit is None else _maximal_search(model, model.limit, seed)
+        self._searches = ParallelSearch(
+            lambda seed: _begin(model, seed), range(seed, seed + strands * _APART, _APART)
         )
 
     def run(self, work: float, run: Run) -> NDArray[np.bool_] | None:
@@ -47,7 +51,7 @@ class Search:
         Parameters
         ----------
         work
-            Units of work.
+            Units of work, in every strand.
         run
             Asked between chunks whether to stop.
 
@@ -59,15 +63,19 @@ class Search:
         chunks = max(math.ceil(work / _CHUNK), 1)
         steps = max(int(work * self._steps_per_unit), chunks)
         for chunk in np.diff(np.linspace(0, steps, chunks + 1).astype(int)).tolist():
-            self._search.run(chunk)
+            self._searches.run(chunk)
             if run.must_stop():
                 break
         return self._plan()
 
     def _plan(self) -> NDArray[np.bool_] | None:
-        plan = self._search.best.copy()
-        if not self.model.allows(plan):
-            return None
+        """Return the best plan of all strands: what is surplus may differ from one to the other."""
+        found = [search.best.copy() for search in self._searches.searches]
+        plans = [self._finished(plan) for plan in found if self.model.allows(plan)]
+        best = max if self.model.maximise else min
+        return best(plans, key=self.model.objective, default=None)
+
+    def _finished(self, plan: NDArray[np.bool_]) -> NDArray[np.bool_]:
         return plan if self.model.maximise else without_surplus(self.model, plan)
 
 
@@ -80,6 +88,10 @@ def _steps_per_unit(model: CoveringModel) -> float:
         seconds += _SECONDS_PER_SITE * model.cost.size
     # A small model is searched out long before a second is over.
     return min(1.0 / seconds, _ENOUGH * (model.need.size + model.cost.size))
+
+
+def _begin(model: CoveringModel, seed: int) -> CoverSearch | MaximalSearch:
+    return _cover_search(model, seed) if model.limit is None else _maximal_search(model, model.limit, seed)
 
 
 def _cover_search(model: CoveringModel, seed: int) -> CoverSearch:
