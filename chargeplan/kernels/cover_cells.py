@@ -15,6 +15,7 @@ import numpy as np
 from chargeplan.kernels.compiled import in_pieces, kernel
 from chargeplan.kernels.equal_rows import merge_equal_rows
 from chargeplan.kernels.geodesy import ecef
+from chargeplan.kernels.inputs import unwritable
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -150,7 +151,7 @@ def _decide(
 
 
 def _in_space(positions: Points, metric: str) -> Points:
-    return ecef(positions) if metric == "geodesic" else positions
+    return unwritable(ecef(positions) if metric == "geodesic" else positions)
 
 
 class CoverCells(NamedTuple):

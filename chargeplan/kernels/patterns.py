@@ -17,6 +17,7 @@ from chargeplan.kernels.inputs import (
     checked_vector,
     frozen,
     read_only,
+    unwritable,
 )
 from chargeplan.kernels.radius_coverage import coverage, limits_of
 
@@ -77,7 +78,7 @@ def _tally(
 ) -> None:
     """Add points to their patterns, but for those without (below 0)."""
     for i in range(names.size):
-        p = names[i]
+        p = int(np.int64(names[i]))
         if p >= 0:
             _add(totals, p, weight[i], 0.0)
             points[p] += 1
@@ -100,7 +101,7 @@ def _sound(positions: NDArray[np.float64], most: tuple[float, float]) -> bool:
 
 def _checked(positions: ArrayLike, metric: Metric) -> NDArray[np.float64]:
     """Return checked positions; a look that finds nothing costs a tenth of one that can say what is wrong."""
-    values = np.asarray(positions)
+    values = unwritable(np.asarray(positions))
     if (
         values.dtype == np.float64
         and values.ndim == 2
@@ -109,7 +110,7 @@ def _checked(positions: ArrayLike, metric: Metric) -> NDArray[np.float64]:
         and _sound(values, (360.0, 90.0) if metric == "geodesic" else (1e150, 1e150))
     ):
         return values
-    return checked_positions(values, metric, "demand")
+    return unwritable(checked_positions(values, metric, "demand"))
 
 
 class _Piece(NamedTuple):
@@ -134,7 +135,7 @@ class _Piece(NamedTuple):
         with np.errstate(
             over="ignore", invalid="ignore"
         ):  # a total that no float holds is noticed in the end
-            _tally(names, weight, numbers, self.weight, self.points, self.first)
+            _tally(names, unwritable(weight), numbers, self.weight, self.points, self.first)
 
 
 def _merged(pieces: list[_Piece]) -> _Piece:
