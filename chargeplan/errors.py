@@ -8,6 +8,7 @@
     └── BackendError          a solver backend failed
         ├── BackendUnavailable    it is not installed here
         ├── BackendCrashed        its process ended or hung
+        │   └── BackendLate           it did not end within its time limit
         └── WrongAnswer           its answer breaks a row of the model or misstates the objective
 """
 
@@ -105,6 +106,10 @@ class BackendUnavailable(BackendError):  # noqa: N818 - the word says it
 
 class BackendCrashed(BackendError):  # noqa: N818
     """The backend's process ended or hung."""
+
+
+class BackendLate(BackendCrashed):
+    """The backend's process did not end within its time limit."""
 
 
 class WrongAnswer(BackendError):  # noqa: N818

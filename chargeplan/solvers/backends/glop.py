@@ -8,6 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from chargeplan.errors import BackendLate
 from chargeplan.solvers.backends.base import Hooks
 from chargeplan.solvers.backends.process import Worker
 from chargeplan.solvers.solution import Limits
@@ -46,11 +47,14 @@ def multipliers(
     Raises
     ------
     BackendCrashed
-        The process ended without an answer, or hung beyond its time limit.
+        The process ended without an answer.
     """
     if model.rows.nnz <= _SMALL:
         from chargeplan.solvers.backends import mathopt_worker  # noqa: PLC0415 - loaded when first used
 
         return mathopt_worker.multipliers(model.arrays(), time_limit, maximise=False)
     hooks = Hooks(cancel=cancel)
-    return Worker("ortools:glop", _SCRIPT, "glop").solve(model, Limits(time_limit), hooks).duals
+    try:
+        return Worker("ortools:glop", _SCRIPT, "glop").solve(model, Limits(time_limit), hooks).duals
+    except BackendLate:
+        return None

@@ -19,7 +19,7 @@ from typing import IO, TYPE_CHECKING
 
 import numpy as np
 
-from chargeplan.errors import BackendCrashed
+from chargeplan.errors import BackendCrashed, BackendLate
 from chargeplan.solvers.backends.base import Answer, Hooks
 
 if TYPE_CHECKING:
@@ -55,7 +55,9 @@ class Worker:
         Raises
         ------
         BackendCrashed
-            The process ended without an answer, or hung beyond its time limit.
+            The process ended without an answer.
+        BackendLate
+            It hung beyond its time limit.
         """
         with tempfile.TemporaryDirectory(prefix="chargeplan-") as name:
             folder = Path(name)
@@ -74,7 +76,7 @@ class Worker:
                     if hooks.cancelled():
                         return False
                     if patience is not None and time.monotonic() > patience:
-                        raise BackendCrashed(f"{self.backend} did not end within its time limit")
+                        raise BackendLate(f"{self.backend} did not end within its time limit")
                     _wait_briefly(process)
             finally:
                 end(process)
