@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 _CELLS = 2**18
 _IN_PART = 4  # sites that may reach a cell in part; each doubles the sets of sites that are prepared for it
+_SURE = 0.9  # part of the cells that must not be reached in part by more
 _LOOKS = 2**27  # pairs of a site and a cell that are worth looking at
 _PAIRS = 2**24  # pairs of a set and a site that are worth preparing
 _PIECE = 50_000  # points in the smallest piece of work
@@ -216,11 +217,13 @@ def _lay_frame(sites: Points, radius: float, metric: str) -> _Frame | None:
     reach = _reach(sites, radius, metric)
     low, high = (sites - reach).min(axis=0), (sites + reach).max(axis=0)
     wide, tall = size = high - low
+    least = 1e-6 * max(np.abs(low).max(), np.abs(high).max())  # far more than the digits of positions
     if metric == "geodesic":
+        least = max(least, 1e-6)
         if max(abs(low[1]), abs(high[1])) > _NORTHERNMOST or wide > 359:
             return None
         wide *= math.cos(math.radians((low[1] + high[1]) / 2))
-    if not size.min() > 1e-6 * max(np.abs(low).max(), np.abs(high).max()):
+    if not size.min() > least:
         return None
     columns = int(min(max(math.sqrt(_CELLS * (wide / tall)), 4), _CELLS // 4))
     across = columns, _CELLS // columns
@@ -230,6 +233,12 @@ def _lay_frame(sites: Points, radius: float, metric: str) -> _Frame | None:
     last = ((sites + reach - corner) / side).astype(np.int64) + 2
     spans = np.column_stack((first[:, 0], last[:, 0], first[:, 1], last[:, 1]))
     return _Frame(corner, side, across, np.clip(spans, 0, np.repeat(across, 2)))
+
+
+def _promises(spans: Integers) -> bool:
+    """Tell at a glance whether sites are few enough: by the cells that they reach, and those in part."""
+    wide, tall = spans[:, 1] - spans[:, 0], spans[:, 3] - spans[:, 2]
+    return bool((wide * tall).sum() <= _LOOKS and 2 * (wide + tall).sum() <= _IN_PART * _CELLS)
 
 
 def _centres(frame: _Frame, metric: str) -> tuple[Points, Points]:
@@ -249,7 +258,7 @@ def _centres(frame: _Frame, metric: str) -> tuple[Points, Points]:
 
 def _surveyed(
     frame: _Frame, sites: Points, limits: tuple[float, float], metric: str
-) -> tuple[Integers, Integers, Names]:
+) -> tuple[Integers, Integers, Names] | None:
     """Return where the sites of each cell begin, all over and in part, how many they are, and their names."""
     centres, around = _centres(frame, metric)
     inner, outer = np.sqrt(limits)
@@ -258,25 +267,33 @@ def _surveyed(
     given = centres, squares, sites, frame.spans
     counts = np.zeros((2, *frame.across), np.int64)
     _survey(*given, np.zeros((2, 1, 1), np.int64), counts, np.empty(0, np.int32))
+    if not _pays(*counts):
+        return None
     starts = (np.cumsum(counts) - counts.ravel()).reshape(counts.shape)
     names = np.empty(counts.sum(), np.int32)
     _survey(*given, starts, np.zeros_like(counts), names)
     return starts.reshape(2, -1), counts.reshape(2, -1), names
 
 
-def _relation(starts: Integers, counts: Integers, names: Names, sites: int) -> csr_array | None:
-    """Return the sets of all cells, one after another, after the set of none; None if that is too much."""
+def _pays(all_over: Integers, in_part: Integers) -> bool:
+    """Tell whether most cells can be prepared, and how many pairs that takes is worth it."""
+    kept = in_part <= _IN_PART
+    return _pairs(all_over[kept], in_part[kept]) <= _PAIRS and bool(kept.mean() >= _SURE)
+
+
+def _pairs(all_over: Integers, in_part: Integers) -> int:
+    return int(((1 << in_part) * all_over + (1 << in_part) * in_part // 2).sum())
+
+
+def _relation(starts: Integers, counts: Integers, names: Names, sites: int) -> csr_array:
+    """Return the sets of all cells, one after another, after the set of none."""
     from scipy.sparse import csr_array  # noqa: PLC0415 - kernels import no more than numpy and numba
 
-    all_over, in_part = counts
-    kept = in_part <= _IN_PART
-    rows = 1 << in_part[kept]
-    pairs = int((rows * all_over[kept] + rows * in_part[kept] // 2).sum())
-    if pairs > _PAIRS or kept.sum() < 0.9 * kept.size:
-        return None
-    indptr, indices = np.zeros(int(rows.sum()) + 2, np.int64), np.empty(pairs + 1, np.int32)
+    all_over, in_part = counts[:, counts[1] <= _IN_PART]
+    pairs, rows = _pairs(all_over, in_part), int((1 << in_part).sum()) + 1
+    indptr, indices = np.zeros(rows + 1, np.int64), np.empty(pairs + 1, np.int32)
     _sets(starts, counts, names, _IN_PART, indptr, indices)
-    relation = csr_array((np.ones(pairs, np.bool_), indices[:pairs], indptr), shape=(indptr.size - 1, sites))
+    relation = csr_array((np.ones(pairs, np.bool_), indices[:pairs], indptr), shape=(rows, sites))
     relation.has_canonical_format = True
     return relation
 
@@ -298,19 +315,19 @@ def lay_cells(sites: Points, radius: float, limits: tuple[float, float], metric:
     Returns
     -------
     CoverCells or None
-        None where that does not pay: sites are many, next to a pole, around the globe, or the radius is
+        None where that does not pay: sites are many, next to a pole or around the globe, or the radius is
         small beside the numbers of the coordinates.
     """
     frame = _lay_frame(sites, radius, metric) if len(sites) and radius > 0 else None
-    if frame is None or _looks(frame.spans) > _LOOKS:
+    if frame is None or not _promises(frame.spans):
         return None
     xyz = _in_space(sites, metric)
-    starts, counts, names = _surveyed(frame, xyz, limits, metric)
-    relation = _relation(starts, counts, names, len(sites))
-    if relation is None:
+    surveyed = _surveyed(frame, xyz, limits, metric)
+    if surveyed is None:
         return None
+    relation = _relation(*surveyed, len(sites))
     representative, group = merge_equal_rows(relation)
-    cells, near, places = _look_up(starts, counts, names)
+    cells, near, places = _look_up(*surveyed)
     return CoverCells(
         relation[representative],
         metric,
@@ -322,10 +339,6 @@ def lay_cells(sites: Points, radius: float, limits: tuple[float, float], metric:
         places,
         np.append(group, -1).astype(np.int32),
     )
-
-
-def _looks(spans: Integers) -> int:
-    return int(((spans[:, 1] - spans[:, 0]) * (spans[:, 3] - spans[:, 2])).sum())
 
 
 def _look_up(starts: Integers, counts: Integers, names: Names) -> tuple[Integers, Names, Integers]:

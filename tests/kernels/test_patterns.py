@@ -165,10 +165,13 @@ def test_where_cells_do_not_pay_there_are_none(
     assert not laid([[113.0, 88.0]], 120_000.0)
     assert not laid([[-179.0, 28.0], [179.0, 28.0]], 120_000.0)
     assert not laid([[1e9, 1e9]], 100.0, "euclidean")
+    assert not laid([[0.0, 0.0]], 0.01)
     many = rng.uniform(0, 30, (80, 2))
-    assert not laid(many, 5.5, "euclidean"), "most cells are crowded"
-    monkeypatch.setattr(cover_cells, "_LOOKS", 100)
-    assert not laid([[113.0, 28.0]], 1_000.0)
+    assert not laid(many, 5.5, "euclidean")
+    for limit, value in (("_LOOKS", 100), ("_PAIRS", 100), ("_SURE", 2.0)):
+        with monkeypatch.context() as patch:
+            patch.setattr(cover_cells, limit, value)
+            assert not laid([[113.0, 28.0]], 1_000.0)
 
 
 def test_weights_are_added_exactly(rng: np.random.Generator) -> None:
