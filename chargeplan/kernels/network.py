@@ -1,16 +1,20 @@
 """Distances along roads: bounded shortest paths from where each demand point enters the graph.
 
-The relation comes out directly, row by row; there is never an array of all sources by all nodes.
+The relation comes out directly, row by row; there is never an array of all sources by all nodes. Searches
+queue junctions alone (see `chains`), and leave their workspace as clean as they found it.
 """
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from chargeplan.errors import InputError
+from chargeplan.kernels.chains import Chains, contract
 from chargeplan.kernels.compiled import in_pieces, kernel
 from chargeplan.kernels.inputs import checked_radius, frozen, read_only
 
@@ -19,15 +23,31 @@ if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
     Records = NDArray[Any]
+    Starts = NDArray[np.int64]
     Names = NDArray[np.int32]
-    # Row pointers, arcs, and the width of a bucket of the search.
-    Graph = tuple[NDArray[np.int64], Records, float]
-    # Snapped points, by node too: at node v are start[v]:start[v + 1] of the names; then node and leg of
-    # every point.
-    Points = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]
+    Metres = NDArray[np.float64]
+    # Of `Chains`: where the arcs out of junctions start, and the arcs.
+    Arcs = tuple[Starts, Records]
+    # Of `Chains`: half chains, their lengths, and the half chains through inner nodes; of the half chains on
+    # which there are sites: where those out of junctions start, and themselves.
+    Ways = tuple[Records, Metres, Names, Starts, Records]
+    # Demand points by where they enter: the places, where each begins in the list of names, names and legs.
+    Demand = tuple[Names, Starts, Starts, Metres]
+    # Sites by where they enter: at place v are start[v]:start[v + 1] of the names; and the legs.
+    Sites = tuple[Starts, Names, Metres]
+    # Distances, infinite unless touched, and the nodes touched, after how many there are.
+    Reached = tuple[Metres, Names]
+    # The heads of the buckets' lists, -1 if empty, and entries of the lists.
+    Queue = tuple[Names, Records]
+    # Of sites: distances along the roads, sets of 32 sites, sets of 32 such sets, and the sites found.
+    Hits = tuple[Metres, NDArray[np.int64], NDArray[np.int64], Names]
+    # Of junctions, of inner nodes, the queue, and of sites.
+    Workspace = tuple[Reached, Reached, Queue, Hits]
 
 _PIECE = 32  # sources in the smallest piece of work
 _MOST_BUCKETS = 2**16
+_WIDTH = 0.5  # of a bucket, in usual arcs
+_ENTRIES = 2**12  # of the queue, before it grows
 _SLACK = 1e-6  # metres; a search goes this much too far, so that rounding loses no pair before it is compared
 
 
@@ -75,6 +95,11 @@ class RoadGraph:
         """How many nodes the graph has."""
         return self.indptr.size - 1
 
+    @cached_property
+    def chains(self) -> Chains:
+        """The graph with its chains contracted; prepared when it is first needed, and kept."""
+        return contract(self.indptr, self.indices, self.lengths)
+
 
 @dataclass(frozen=True, eq=False)
 class Snapped:
@@ -107,239 +132,331 @@ class Snapped:
         object.__setattr__(self, "leg", leg)
 
 
-# An arc out of a node. A node: its distance (infinite unless touched) and its neighbours in the list of its
-# bucket, -1 at the ends of the list.
-_ARC = np.dtype([("length", np.float64), ("to", np.int64)])
-_NODE = np.dtype([("distance", np.float64), ("next", np.int32), ("before", np.int32)])
-_SETTLED = -2  # in `before`, of a node in no list
+_ENTRY = np.dtype([("distance", np.float64), ("junction", np.int32), ("next", np.int32)])
+# Where the lowest bit of a set is, by the top bits of its product with a de Bruijn number (Leiserson, Prokop
+# and Randall 1998).
+_DE_BRUIJN = 0x077CB531
+_LOWEST = np.array([(_DE_BRUIJN << bit & 0xFFFFFFFF) >> 27 for bit in range(32)]).argsort()
 
 
 @kernel
-def _take_out(nodes: Records, heads: Names, bucket: int, node: int) -> None:
-    """Take a node out of the list of its bucket."""
-    before, following = nodes[node]["before"], nodes[node]["next"]
-    if before >= 0:
-        nodes[before]["next"] = following
-    else:
-        heads[bucket] = following
-    if following >= 0:
-        nodes[following]["before"] = before
-    nodes[node]["before"] = _SETTLED
+def _grown(found: NDArray[Any], size: int, room: int) -> NDArray[Any]:
+    """Copy what was found so far into more room."""
+    grown = np.empty(room, found.dtype)
+    for t in range(size):
+        grown[t] = found[t]
+    return grown
 
 
 @kernel
-def _put_in(nodes: Records, heads: Names, bucket: int, node: int) -> None:
-    """Put a node in front of the list of a bucket."""
-    following = heads[bucket]
-    nodes[node]["next"], nodes[node]["before"] = following, -1
-    if following >= 0:
-        nodes[following]["before"] = node
-    heads[bucket] = node
+def _along(lengths: Metres, begin: int, inside: int, distance: float) -> float:
+    """Add up the arcs of a half chain."""
+    for t in range(begin, begin + inside + 1):
+        distance += lengths[t]
+    return distance
+
+
+@kernel
+def _spread(
+    half: Any, lengths: Metres, start: int, distance: float, limit: float, inner: Metres, touched: Names
+) -> float:
+    """Go along a half chain, its node `start` first, until the limit or where another way was no longer.
+
+    Beyond such a node the other way, which came from there, was no longer either.
+
+    Returns the distance of its end, infinite unless it is reached.
+    """
+    begin, first, inside, step = half["begin"], half["first"], half["inside"], half["step"]
+    for t in range(start, inside):
+        distance += lengths[begin + t]
+        node = first + step * t
+        if distance > limit or distance >= inner[node]:
+            return np.inf
+        if inner[node] == np.inf:
+            touched[0] += 1
+            touched[touched[0]] = node
+        inner[node] = distance
+    return float(distance + lengths[begin + inside])
+
+
+@kernel
+def _enter(chains: Ways, place: int, limit: float, junctions: Reached, inside: Reached) -> None:
+    """Begin a search at a junction, or within a chain."""
+    halves, lengths, through, _, _ = chains
+    distances, touched = junctions
+    inner, touched_inner = inside
+    touched[0] = touched_inner[0] = 0
+    node = place - distances.size
+    if node < 0:
+        distances[place], touched[0], touched[1] = 0.0, 1, place
+        return
+    inner[node], touched_inner[0], touched_inner[1] = 0.0, 1, node
+    for side in range(2):
+        half = halves[through[node, side]]
+        start = abs(node - half["first"]) + 1
+        distance = _spread(half, lengths, start, 0.0, limit, inner, touched_inner)
+        end = np.int64(half["to"])
+        if distance <= limit and distance < distances[end]:
+            if distances[end] == np.inf:
+                touched[0] += 1
+                touched[touched[0]] = end
+            distances[end] = distance
 
 
 @kernel
 def _search(
-    indptr: NDArray[np.int64],
-    arcs: Records,
-    source: int,
-    limit: float,
-    per_width: float,
-    nodes: Records,
-    touched: Names,
-    heads: Names,
-) -> int:
-    """Find all nodes within `limit` of the source; return how many were touched.
+    roads: Arcs, lengths: Metres, junctions: Reached, queue: Queue, limit: float, scale: tuple[float, float]
+) -> None:
+    """Find all junctions within the limit, from those on that have been entered at.
 
-    Dijkstra's method with buckets for a queue (Dial 1969): bucket b holds the nodes whose distance is b to
-    b + 1 widths. A node may be taken up again while its bucket is worked on, so distances end as exact as
-    with a heap.
+    Dijkstra's method with buckets for a queue (Dial 1969): bucket b holds the junctions whose distance is b
+    to b + 1 widths. A junction that is reached by a shorter way is queued again, and may be taken up again
+    while its bucket is worked on, so distances end as exact as with a heap. The metres of a chain tell
+    whether it may be a shorter way, allowing for rounding; if so, they are added up again arc by arc.
     """
-    nodes[source]["distance"] = 0.0
-    touched[0] = source
-    count = 1
-    _put_in(nodes, heads, int(0.0 * per_width), source)
+    start, arcs = roads
+    distances, touched = junctions
+    heads, entries = queue
+    per_width, shrink = scale
+    size, free = 0, -1  # entries ever used, and the first of those to use again
+    for t in range(1, touched[0] + 1):
+        junction = int(np.int64(touched[t]))
+        bucket = int(distances[junction] * per_width)
+        entries[size]["distance"], entries[size]["junction"] = distances[junction], junction
+        entries[size]["next"], heads[bucket] = heads[bucket], size
+        size += 1
     for bucket in range(int(limit * per_width) + 1):
         while heads[bucket] >= 0:
-            node = int(np.int64(heads[bucket]))
-            _take_out(nodes, heads, bucket, node)
-            for a in range(indptr[node], indptr[node + 1]):
-                distance = nodes[node]["distance"] + arcs[a]["length"]
-                neighbour = arcs[a]["to"]
-                known = nodes[neighbour]["distance"]
-                if distance > limit or distance >= known:
+            entry = int(np.int64(heads[bucket]))
+            here, junction = entries[entry]["distance"], int(np.int64(entries[entry]["junction"]))
+            heads[bucket] = entries[entry]["next"]
+            entries[entry]["next"] = free
+            free = entry
+            if here > distances[junction]:
+                continue
+            for a in range(start[junction], start[junction + 1]):
+                distance, end = here + arcs[a]["length"], np.int64(arcs[a]["to"])
+                if distance * shrink > limit or distance * shrink >= distances[end]:
                     continue
-                if known == np.inf:
-                    touched[count] = neighbour
-                    count += 1
-                elif nodes[neighbour]["before"] != _SETTLED:
-                    _take_out(nodes, heads, int(known * per_width), neighbour)
-                nodes[neighbour]["distance"] = distance
-                _put_in(nodes, heads, int(distance * per_width), neighbour)
-    return count
+                if arcs[a]["inside"] > 0:
+                    distance = _along(lengths, arcs[a]["begin"], arcs[a]["inside"], here)
+                if distance > limit or distance >= distances[end]:
+                    continue
+                if distances[end] == np.inf:
+                    touched[0] += 1
+                    touched[touched[0]] = end
+                distances[end] = distance
+                if free < 0:
+                    if size == entries.size:
+                        entries = _grown(entries, size, 2 * size)
+                    free = size
+                    entries[free]["next"] = -1
+                    size += 1
+                entry, free = free, int(np.int64(entries[free]["next"]))
+                into = int(distance * per_width)
+                entries[entry]["distance"], entries[entry]["junction"] = distance, end
+                entries[entry]["next"], heads[into] = heads[into], entry
 
 
 @kernel
-def _sort_names(names: NDArray[np.int32]) -> None:
-    """Sort a list in place (Shell's method)."""
-    gap = 1
-    while 3 * gap + 1 < names.size:
-        gap = 3 * gap + 1
-    while gap > 0:
-        for i in range(gap, names.size):
-            name = names[i]
-            place = i
-            while place >= gap and names[place - gap] > name:
-                names[place] = names[place - gap]
-                place -= gap
-            names[place] = name
-        gap //= 3
+def _expand(chains: Ways, limit: float, junctions: Reached, inside: Reached) -> None:
+    """Find the inner nodes within the limit, along the half chains on which there are sites."""
+    _, lengths, _, start, halves = chains
+    distances, touched = junctions
+    inner, touched_inner = inside
+    for t in range(1, touched[0] + 1):
+        junction = int(np.int64(touched[t]))
+        for half in range(start[junction], start[junction + 1]):
+            _spread(halves[half], lengths, 0, distances[junction], limit, inner, touched_inner)
 
 
 @kernel
-def _sites_at(touched: Names, start: NDArray[np.int64], name: NDArray[np.int64]) -> Names:
-    """Return the sites at touched nodes in ascending order."""
-    total = 0
-    for node in touched:
-        total += start[node + 1] - start[node]
-    found = np.empty(total, np.int32)
+def _note(
+    start: Starts, name: Names, place: int, distance: float, ways: Metres, words: Starts, blocks: Starts
+) -> None:
+    """Note the sites at a place and their distance."""
+    for t in range(start[place], start[place + 1]):
+        site = np.int64(name[t])
+        ways[site] = distance
+        words[site >> 5] |= 1 << (site & 31)
+        blocks[site >> 10] |= 1 << ((site >> 5) & 31)
+
+
+@kernel
+def _collect(sites: Sites, reached: Reached, first: int, hits: Hits) -> None:
+    """Note the sites at all nodes touched, counted from a place on, and leave the nodes untouched."""
+    start, name, _ = sites
+    distances, touched = reached
+    ways, words, blocks, _ = hits
+    for t in range(1, touched[0] + 1):
+        node = int(np.int64(touched[t]))
+        _note(start, name, first + node, distances[node], ways, words, blocks)
+        distances[node] = np.inf
+
+
+@kernel
+def _sorted_hits(hits: Hits) -> int:
+    """List the sites that were noted in ascending order, forget them, and return how many there are."""
+    _, words, blocks, found = hits
     size = 0
-    for node in touched:
-        for place in range(start[node], start[node + 1]):
-            found[size] = name[place]
-            size += 1
-    _sort_names(found)
-    return found
-
-
-@kernel
-def _grown_names(names: NDArray[np.int32], size: int, room: int) -> NDArray[np.int32]:
-    grown = np.empty(room, np.int32)
-    for t in range(size):
-        grown[t] = names[t]
-    return grown
-
-
-@kernel
-def _grown_metres(metres: NDArray[np.float64], size: int, room: int) -> NDArray[np.float64]:
-    grown = np.empty(room, np.float64)
-    for t in range(size):
-        grown[t] = metres[t]
-    return grown
+    for block in range(blocks.size):
+        while blocks[block] != 0:
+            bit = blocks[block] & -blocks[block]
+            blocks[block] ^= bit
+            word = 32 * block + _LOWEST[(bit * _DE_BRUIJN & 0xFFFFFFFF) >> 27]
+            while words[word] != 0:
+                bit = words[word] & -words[word]
+                words[word] ^= bit
+                found[size] = 32 * word + _LOWEST[(bit * _DE_BRUIJN & 0xFFFFFFFF) >> 27]
+                size += 1
+    return size
 
 
 @kernel
 def _reach_sites(
-    graph: Graph,
-    demand: Points,
-    sites: Points,
-    sources: NDArray[np.int64],
+    roads: Arcs,
+    chains: Ways,
+    demand: Demand,
+    sites: Sites,
     limit: tuple[float, bool, float, bool],
-    counts: NDArray[np.int64],
-) -> tuple[Names, NDArray[np.float64]]:
-    """Find the sites in reach of all demand points at the source nodes.
+    scale: tuple[float, float],
+    workspace: Workspace,
+    counts: Starts,
+) -> tuple[Names, Metres]:
+    """Find the sites in reach of all demand points at some places.
 
     A limit is the radius, whether it is out of reach itself, the shortest leg of any site, and whether to
-    keep distances.
+    keep distances. A scale is how many buckets there are to a metre, and what to multiply the metres of a
+    chain with lest rounding made them too many.
 
-    Returns the sites (and, when kept, the distances) of the points in the order of the sources; `counts`
-    gets how many each point has.
+    Returns the sites (and, when kept, the distances) of the points in their order; `counts` gets how many
+    each point has.
     """
-    indptr, arcs, width = graph
-    start, name, _, leg = demand
-    site_start, site_name, site_node, site_leg = sites
+    places, start, name, leg = demand
+    junctions, inside, queue, hits = workspace
+    distances, _, _, found = hits
+    site_leg = sites[2]
     radius, strict, least_site_leg, keep = limit
-    nodes, touched = np.empty(indptr.size - 1, _NODE), np.empty(indptr.size - 1, np.int32)
-    for v in range(nodes.size):
-        nodes[v]["distance"] = np.inf
-    heads = np.full(int((radius + _SLACK) / width) + 2, -1, np.int32)
     names, metres = np.empty(0, np.int32), np.empty(0, np.float64)
     size = 0
-    for source in sources:
+    for p in range(places.size):
         least = np.inf
-        for place in range(start[source], start[source + 1]):
-            least = min(least, leg[name[place]])
+        for t in range(start[p], start[p + 1]):
+            least = min(least, leg[name[t]])
         far = radius - least - least_site_leg + _SLACK
         if not far >= 0.0:
             continue
-        count = _search(indptr, arcs, source, far, 1.0 / width, nodes, touched, heads)
-        found = _sites_at(touched[:count], site_start, site_name)
-        most = size + found.size * (start[source + 1] - start[source])
+        _enter(chains, places[p], far, junctions, inside)
+        _search(roads, chains[1], junctions, queue, far, scale)
+        _expand(chains, far, junctions, inside)
+        _collect(sites, junctions, 0, hits)
+        _collect(sites, inside, junctions[0].size, hits)
+        hit = _sorted_hits(hits)
+        most = size + hit * (start[p + 1] - start[p])
         if most > names.size:
-            names = _grown_names(names, size, 2 * most)
+            names = _grown(names, size, 2 * most)
             if keep:
-                metres = _grown_metres(metres, size, 2 * most)
-        for place in range(start[source], start[source + 1]):
+                metres = _grown(metres, size, 2 * most)
+        for t in range(start[p], start[p + 1]):
             before = size
-            for site in found:
-                way = leg[name[place]] + nodes[site_node[site]]["distance"] + site_leg[site]
+            for site in found[:hit]:
+                way = leg[name[t]] + distances[site] + site_leg[site]
                 if way < radius or (way == radius and not strict):
                     names[size] = site
                     if keep:
                         metres[size] = way
                     size += 1
-            counts[name[place]] = size - before
-        for t in range(count):
-            nodes[touched[t]]["distance"] = np.inf
-    kept = size * int(keep)
-    return _grown_names(names, size, size), _grown_metres(metres, kept, kept)
+            counts[name[t]] = size - before
+    return names, metres
 
 
 @kernel
-def _place(
-    start: NDArray[np.int64],
-    name: NDArray[np.int64],
-    sources: NDArray[np.int64],
-    indptr: NDArray[np.int64],
-    found: NDArray[Any],
-    out: NDArray[Any],
-) -> None:
-    """Copy what was found for the sources into the rows of their demand points."""
+def _put(rows: Starts, indptr: Starts, found: NDArray[Any], out: NDArray[Any]) -> None:
+    """Copy what was found for some rows, one after the other, to where they belong."""
     size = 0
-    for source in sources:
-        for place in range(start[source], start[source + 1]):
-            point = name[place]
-            for t in range(indptr[point], indptr[point + 1]):
-                out[t] = found[size]
-                size += 1
+    for row in rows:
+        for t in range(indptr[row], indptr[row + 1]):
+            out[t] = found[size]
+            size += 1
 
 
-def _by_node(points: Snapped, nodes: int, name: str) -> Points:
-    if points.node.size and points.node.max() >= nodes:
-        raise InputError(f"{name} enter at node {points.node.max()}, but the graph has {nodes} nodes")
-    start = np.zeros(nodes + 1, np.int64)
-    np.cumsum(np.bincount(points.node, minlength=nodes), out=start[1:])
-    return start, np.argsort(points.node, kind="stable"), points.node, points.leg
+def _by_place(points: Snapped, graph: RoadGraph, name: str) -> tuple[Names, Starts]:
+    """Return where the points enter, and the points in the order of these places."""
+    if points.node.size and points.node.max() >= graph.nodes:
+        raise InputError(f"{name} enter at node {points.node.max()}, but the graph has {graph.nodes} nodes")
+    place = graph.chains.place[points.node]
+    return place, np.argsort(place, kind="stable")
 
 
-def _roads(graph: RoadGraph, radius: float) -> Graph:
-    arcs = np.empty(graph.indices.size, _ARC)
-    arcs["length"], arcs["to"] = graph.lengths, graph.indices
-    usual = float(graph.lengths.mean()) if graph.lengths.size else 0.0
-    return graph.indptr, arcs, max(usual / 2, radius / _MOST_BUCKETS, _SLACK)
+def _demand(points: Snapped, graph: RoadGraph) -> Demand:
+    place, order = _by_place(points, graph, "demand points")
+    places, start = np.unique(place[order], return_index=True)
+    return places, np.append(start, order.size), order, points.leg
+
+
+def _sites(points: Snapped, graph: RoadGraph) -> Sites:
+    place, order = _by_place(points, graph, "sites")
+    start = np.zeros(graph.nodes + 1, np.int64)
+    np.cumsum(np.bincount(place, minlength=graph.nodes), out=start[1:])
+    return start, order.astype(np.int32), points.leg
+
+
+def _near(chains: Chains, site_start: Starts) -> tuple[Starts, Records]:
+    """Pick the half chains on which there are sites."""
+    halves = chains.halves
+    last = halves["first"] + halves["step"] * (halves["inside"] - 1)
+    low, high = np.minimum(halves["first"], last), np.maximum(halves["first"], last)
+    start = site_start[chains.junctions :]
+    picked = np.append(0, np.cumsum(start[low] < start[high + 1]))
+    return picked[chains.half_start], halves[np.diff(picked) > 0]
+
+
+def _workspace(chains: Chains, sites: int, buckets: int) -> Workspace:
+    """Make what a search writes to, as it must find it."""
+    junctions, inner = chains.junctions, chains.through.shape[0]
+    words, blocks = np.zeros(sites // 32 + 1, np.int64), np.zeros(sites // 1024 + 1, np.int64)
+    return (
+        (np.full(junctions, np.inf), np.empty(junctions + 1, np.int32)),
+        (np.full(inner, np.inf), np.empty(inner + 1, np.int32)),
+        (np.full(buckets, -1, np.int32), np.empty(_ENTRIES, _ENTRY)),
+        (np.empty(sites), words, blocks, np.empty(sites, np.int32)),
+    )
 
 
 def _relation(
     graph: RoadGraph, demand: Snapped, sites: Snapped, radius: float, *, strict: bool, keep: bool
 ) -> tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.float64]]:
     """Return row pointers, sites and, when they are to be kept, distances of all pairs within the radius."""
-    roads = _roads(graph, radius)
-    origins = _by_node(demand, graph.nodes, "demand points")
-    goals = _by_node(sites, graph.nodes, "sites")
+    (places, start, order, leg), goals = _demand(demand, graph), _sites(sites, graph)
+    chains = graph.chains
+    roads = chains.arc_start, chains.arcs
+    ways = chains.halves, chains.lengths, chains.through, *_near(chains, goals[0])
+    usual = float(chains.arcs["length"].mean()) if chains.arcs.size else 0.0
+    width = max(usual * _WIDTH, radius / _MOST_BUCKETS, _SLACK)
+    # Two sums of the same n metres differ by less than n units in the last place.
+    scale = 1.0 / width, 1.0 - float(np.finfo(float).eps) * (4 + chains.halves["inside"].max(initial=0))
     limit = radius, strict, float(sites.leg.min(initial=np.inf)), keep
-    sources = np.flatnonzero(np.diff(origins[0]))
     indptr = np.zeros(demand.node.size + 1, np.int64)
+    own = threading.local()
 
-    def reach(start: int, stop: int) -> tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.float64]]:
-        piece = sources[start:stop]
-        return piece, *_reach_sites(roads, origins, goals, piece, limit, indptr[1:])
+    def reach(first: int, last: int) -> tuple[Starts, Names, Metres]:
+        if not hasattr(own, "workspace"):
+            own.workspace = _workspace(chains, sites.node.size, int((radius + _SLACK) / width) + 2)
+        piece = places[first:last], start[first : last + 1], order, leg
+        found = _reach_sites(roads, ways, piece, goals, limit, scale, own.workspace, indptr[1:])
+        return order[start[first] : start[last]], *found
 
-    found = in_pieces(reach, sources.size, _PIECE)
+    found = in_pieces(reach, places.size, _PIECE)
     np.cumsum(indptr, out=indptr)
     indices, metres = np.empty(indptr[-1], np.int32), np.empty(indptr[-1] if keep else 0)
-    for piece, names, distances in found:
-        _place(*origins[:2], piece, indptr, names, indices)
-        if keep:
-            _place(*origins[:2], piece, indptr, distances, metres)
+
+    def put(first: int, last: int) -> None:
+        for rows, names, distances in found[first:last]:
+            _put(rows, indptr, names, indices)
+            if keep:
+                _put(rows, indptr, distances, metres)
+
+    in_pieces(put, len(found), 1)
     return indptr, indices, metres
 
 

@@ -11,6 +11,7 @@ from scipy.sparse.csgraph import dijkstra
 
 from chargeplan import kernels
 from chargeplan.errors import InputError
+from chargeplan.kernels import network
 
 EXAMPLES = settings(derandomize=True, deadline=None, max_examples=40)
 LINE = kernels.RoadGraph([0, 1, 3, 4], [1, 0, 2, 1], [10.0, 10.0, 20.0, 20.0])  # 0 -10- 1 -20- 2
@@ -24,6 +25,47 @@ def random_graph(rng: np.random.Generator, nodes: int, arcs: int, *, whole: bool
     return csr_array((lengths, (ends[:, 0], ends[:, 1])), shape=(nodes, nodes))
 
 
+def chained_graph(rng: np.random.Generator, roads: int) -> csr_array:
+    """Draw roads of several arcs between few junctions: one-way, both ways, or both ways of different length.
+
+    Roads may be rings or dead ends, meet a junction with themselves, run side by side, or lie apart.
+    """
+    tails, heads, lengths = [], [], []
+    nodes = int(rng.integers(1, 5))
+    for _ in range(roads):
+        inside = int(rng.integers(0, 5))
+        ends = [int(rng.integers(nodes)) if rng.random() < 0.8 else nodes + inside + side for side in (0, 1)]
+        course = [ends[0], *range(nodes, nodes + inside), ends[1]]
+        nodes = max(nodes + inside, *(end + 1 for end in ends))
+        metres = np.where(rng.random((2, inside + 1)) < 0.1, 0.0, rng.uniform(0, 9, (2, inside + 1)))
+        forward, backward = rng.random(2) < 0.8
+        gap = rng.integers(0, 2 * inside + 2)  # an arc that may be missing in one direction
+        for t in range(inside + 1):
+            if forward and t != gap:
+                tails, heads, lengths = [*tails, course[t]], [*heads, course[t + 1]], [*lengths, metres[0, t]]
+            if backward:
+                tails, heads = [*tails, course[t + 1]], [*heads, course[t]]
+                lengths = [*lengths, metres[int(rng.random() < 0.5), t]]
+    order = rng.permutation(nodes)
+    return _arcs(order[np.array(tails, int)], order[np.array(heads, int)], np.array(lengths), nodes)
+
+
+def _arcs(tails: np.ndarray, heads: np.ndarray, lengths: np.ndarray, nodes: int) -> csr_array:
+    """Make rows of arcs in which several lead to the same node, and some to their own."""
+    order = np.argsort(tails, kind="stable")
+    indptr = np.append(0, np.cumsum(np.bincount(tails, minlength=nodes)))
+    return csr_array((lengths[order], heads[order], indptr), shape=(nodes, nodes))
+
+
+def shortest_arcs(matrix: csr_array) -> csr_array:
+    """Keep the shortest of several arcs between the same nodes, as SciPy's Dijkstra wants it."""
+    tails = np.repeat(np.arange(matrix.shape[0]), np.diff(matrix.indptr))
+    order = np.lexsort([matrix.data, matrix.indices, tails])
+    ends = np.column_stack([tails, matrix.indices])[order]
+    first = np.append(True, np.any(ends[1:] != ends[:-1], axis=1))[: len(ends)]
+    return _arcs(ends[first, 0], ends[first, 1], matrix.data[order][first], matrix.shape[0])
+
+
 def snapped(rng: np.random.Generator, nodes: int, count: int, longest: float) -> kernels.Snapped:
     """Let points enter anywhere, several at one node."""
     return kernels.Snapped(rng.integers(0, nodes, count), rng.uniform(0, longest, count))
@@ -31,7 +73,7 @@ def snapped(rng: np.random.Generator, nodes: int, count: int, longest: float) ->
 
 def all_ways(matrix: csr_array, demand: kernels.Snapped, sites: kernels.Snapped) -> np.ndarray:
     """Every way, from a search over the whole graph."""
-    between = dijkstra(matrix)[np.ix_(demand.node, sites.node)]
+    between = dijkstra(shortest_arcs(matrix))[np.ix_(demand.node, sites.node)]
     return (demand.leg[:, None] + between) + sites.leg[None]
 
 
@@ -65,6 +107,57 @@ def test_ties_at_the_radius_are_decided_alike(seed: int, radius: int) -> None:
     matrix = random_graph(rng, 20, 50, whole=True)
     points = [kernels.Snapped(rng.integers(0, 20, 15), rng.integers(0, 4, 15)) for _ in range(2)]
     check(matrix, *points, float(radius))
+
+
+@EXAMPLES
+@given(st.integers(0, 2**32 - 1), st.integers(1, 9), st.sampled_from([0.0, 3.0, 10.0, 30.0, 1e6]))
+def test_chains_change_nothing(seed: int, roads: int, radius: float) -> None:
+    """With chains of every kind, and points anywhere on them, distances are SciPy's to the last bit."""
+    rng = np.random.default_rng(seed)
+    matrix = chained_graph(rng, roads)
+    nodes = matrix.shape[0]
+    check(matrix, snapped(rng, nodes, 8, 1.0), snapped(rng, nodes, int(rng.integers(0, 12)), 1.0), radius)
+
+
+def test_chains_are_contracted() -> None:
+    """Of a crossroads with a bent side street and a loop, only the crossing is queued."""
+    tails = np.array([0, 1, 1, 2, 0, 3, 3, 4, 4, 0, 0, 5])
+    heads = np.array([1, 0, 2, 1, 3, 0, 4, 3, 0, 4, 5, 0])
+    matrix = _arcs(tails, heads, np.arange(1.0, 13.0), 6)
+    chains = kernels.RoadGraph(matrix.indptr, matrix.indices, matrix.data).chains
+    assert chains.junctions == 1
+    assert chains.arcs.size == 0
+    assert sorted(chains.halves["inside"].tolist()) == [1, 1, 2, 2, 2, 2]
+    assert sorted(chains.place.tolist()) == [0, 1, 2, 3, 4, 5]
+
+
+def test_rounding_along_a_chain_is_that_of_its_arcs() -> None:
+    """0.1 + 0.2 + 0.3 is more than 0.6 added up arc by arc, and 0.6 added the other way round."""
+    graph = kernels.RoadGraph(
+        [0, 3, 5, 7, 10, 10, 10, 10, 10],
+        [1, 4, 5, 0, 2, 1, 3, 2, 6, 7],
+        [0.1, 1, 1, 0.1, 0.2, 0.2, 0.3, 0.3, 1, 1],
+    )  # chain 0 - 1 - 2 - 3
+    start, end = kernels.Snapped([0], [0.0]), kernels.Snapped([3], [0.0])
+    assert graph.chains.arcs["inside"].max() == 2
+    assert kernels.road_coverage(graph, start, end, 0.6).nnz == 0
+    assert kernels.road_coverage(graph, end, start, 0.6).nnz == 1
+
+
+def test_a_queue_that_grows_forgets_nothing(
+    rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With room for two entries to begin with, and buckets so wide that there is one, nothing changes."""
+    monkeypatch.setattr(network, "_ENTRIES", 2)
+    monkeypatch.setattr(network, "_WIDTH", 1e6)
+    matrix = random_graph(rng, 60, 250)
+    check(matrix, snapped(rng, 60, 30, 20.0), snapped(rng, 60, 30, 20.0), 120.0)
+
+
+def test_many_sites_are_listed_in_order(rng: np.random.Generator) -> None:
+    """Sites beyond the first sets of 32 and of 1,024 come out ascending, too."""
+    matrix = random_graph(rng, 60, 250)
+    check(matrix, snapped(rng, 60, 5, 20.0), snapped(rng, 60, 3000, 20.0), 60.0)
 
 
 @pytest.mark.usefixtures("small_pieces")
