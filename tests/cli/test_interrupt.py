@@ -28,6 +28,24 @@ with Progress(quiet=False) as progress, Interruption(progress) as interruption:
 """
 
 
+# A signal as a stage begins; then how long the run went on, and how it ended.
+INTERRUPTED = """
+import os, signal, sys, time
+import chargeplan as cp
+from chargeplan.cli.interrupt import Interruption
+from chargeplan.cli.progress import Progress
+sent = []
+def listen(event):
+    if event.stage == sys.argv[1] and not sent:
+        sent.append(time.monotonic())
+        os.kill(os.getpid(), signal.SIGTERM)
+problem = cp.load("czt")
+with Progress(quiet=True) as progress, Interruption(progress) as interruption:
+    plan = cp.solve(problem, on_event=listen, cancel=interruption.cancel)
+print(time.monotonic() - sent[0], plan.status, plan.objective >= plan.bound > 0, plan.reproducible)
+"""
+
+
 @pytest.fixture
 def start():
     """Start a program and wait until it says that it is ready."""
@@ -64,6 +82,18 @@ def test_second_signal_ends_the_process_even_inside_a_solver(start):
     process.send_signal(signal.SIGINT)
     process.communicate(timeout=30)
     assert process.returncode == 130
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("stage", ["search", "bound", "solve"])
+def test_a_run_ends_soon_after_the_signal(stage):
+    """In whichever stage the signal comes, plan and bound are there within seconds."""
+    done = subprocess.run(
+        [sys.executable, "-c", INTERRUPTED, stage], capture_output=True, text=True, check=True, timeout=300
+    )
+    seconds, *how = done.stdout.split()
+    assert how == ["stopped", "True", "False"]
+    assert float(seconds) < 20  # about 3 on a machine that does nothing else
 
 
 def test_handlers_are_given_back():

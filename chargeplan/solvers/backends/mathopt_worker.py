@@ -8,7 +8,10 @@ from __future__ import annotations
 import datetime as dt
 import json
 import math
+import os
+import signal
 import sys
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -135,5 +138,19 @@ def read(result: mathopt.SolveResult) -> dict[str, Any]:
     return answer
 
 
+def end_with_parent() -> None:
+    """End this process, and a solver that it started, when the process that started it is gone."""
+
+    def wait() -> None:
+        while os.read(0, 1):  # until standard input ends
+            pass
+        if os.name == "posix":
+            os.killpg(0, signal.SIGKILL)
+        os._exit(1)
+
+    threading.Thread(target=wait, daemon=True).start()
+
+
 if __name__ == "__main__":
+    end_with_parent()
     main(sys.argv[1:])

@@ -116,17 +116,23 @@ class Worker:
 
 
 def start(script: Path, arguments: list[str], output: IO[bytes]) -> subprocess.Popen[bytes]:
-    """Start one of our worker programs, all that it prints going to `output`."""
+    """Start one of our worker programs, all that it prints going to `output`.
+
+    In a session of its own it does not hear the terminal's Ctrl-C. Its standard input ends when this process
+    does, however that ends; the worker takes that for its own end.
+    """
     # -I: nothing from the working directory or the environment is imported by the worker.
     return subprocess.Popen(  # noqa: S603 - our own program, run by this interpreter
         [sys.executable, "-I", str(script), *arguments],
-        stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT,
+        stdin=subprocess.PIPE, stdout=output, stderr=subprocess.STDOUT,
         start_new_session=os.name == "posix",
     )  # fmt: skip
 
 
 def end(process: subprocess.Popen[bytes]) -> None:
     """End a worker and the solver that it may have started."""
+    if process.stdin is not None:
+        process.stdin.close()
     if process.poll() is not None:
         return
     if os.name == "posix":

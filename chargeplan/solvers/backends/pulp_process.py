@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from chargeplan.solvers.backends.base import Answer, Feature, Hooks
-from chargeplan.solvers.backends.process import Worker, start
+from chargeplan.solvers.backends.process import Worker, end, start
 
 if TYPE_CHECKING:
     from chargeplan.solvers.matrix import MatrixModel
@@ -72,6 +72,7 @@ def _found() -> frozenset[str]:
     with tempfile.TemporaryFile() as output:
         process = start(_SCRIPT, ["list"], output)
         process.wait()
+        end(process)
         output.seek(0)
         lines = output.read().decode(errors="replace").splitlines()
     if process.returncode != 0 or not lines:

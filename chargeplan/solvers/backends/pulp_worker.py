@@ -7,8 +7,11 @@ solves. Imports nothing of ours.
 from __future__ import annotations
 
 import json
+import os
 import re
+import signal
 import sys
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -121,5 +124,19 @@ def cbc_bound(log: Path, objective: float | None) -> float | None:
     return objective if "Optimal solution found" in text else None
 
 
+def end_with_parent() -> None:
+    """End this process, and a solver that it started, when the process that started it is gone."""
+
+    def wait() -> None:
+        while os.read(0, 1):  # until standard input ends
+            pass
+        if os.name == "posix":
+            os.killpg(0, signal.SIGKILL)
+        os._exit(1)
+
+    threading.Thread(target=wait, daemon=True).start()
+
+
 if __name__ == "__main__":
+    end_with_parent()
     main(sys.argv[1:])
