@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from chargeplan.kernels.cover_cells import CoverCells
     from chargeplan.kernels.inputs import Metric
 
+_NONE = np.iinfo(np.int64).max
 _PILE = 1_000_000  # patterns that are kept unmerged, beyond twice as many as were left the last time
 _SLICE = 2**20  # points that are looked at together
 _MANY = 2**17  # points that make it worth while to prepare cells
@@ -125,8 +126,7 @@ class _Piece(NamedTuple):
     def of(cls, sets: csr_array) -> _Piece:
         """Return patterns that have no points yet."""
         size = int(sets.shape[0])
-        none = np.full(size, np.iinfo(np.int64).max)
-        return cls(sets, np.zeros((size, 2)), np.zeros(size, np.int64), none)
+        return cls(sets, np.zeros((size, 2)), np.zeros(size, np.int64), np.full(size, _NONE))
 
     def tally(
         self, names: NDArray[np.int32], weight: NDArray[np.float64], numbers: NDArray[np.int64]
@@ -144,13 +144,18 @@ def _merged(pieces: list[_Piece]) -> _Piece:
 
     stacked = csr_array(vstack([piece.sets for piece in pieces], format="csr"))
     representative, group = merge_equal_rows(stacked)
-    found = _Piece.of(stacked[representative])
+    weight, points = np.zeros((representative.size, 2)), np.zeros(representative.size, np.int64)
+    first = np.full(representative.size, _NONE)
     with np.errstate(over="ignore", invalid="ignore"):
-        _add_up(group, np.concatenate([piece.weight for piece in pieces]), found.weight)
-    np.add.at(found.points, group, np.concatenate([piece.points for piece in pieces]))
-    np.minimum.at(found.first, group, np.concatenate([piece.first for piece in pieces]))
-    order = np.argsort(found.first)[: np.count_nonzero(found.points)]
-    return _Piece(found.sets[order], found.weight[order], found.points[order], found.first[order])
+        _add_up(group, np.concatenate([piece.weight for piece in pieces]), weight)
+    np.add.at(points, group, np.concatenate([piece.points for piece in pieces]))
+    np.minimum.at(first, group, np.concatenate([piece.first for piece in pieces]))
+    order = np.argsort(first)[: np.count_nonzero(points)]
+    return _Piece(_rows(stacked, representative[order]), weight[order], points[order], first[order])
+
+
+def _rows(sets: csr_array, rows: NDArray[np.int64]) -> csr_array:
+    return sets if np.array_equal(rows, np.arange(sets.shape[0])) else sets[rows]
 
 
 class _Stream:
@@ -197,7 +202,7 @@ class _Stream:
             part = slice(start, start + self._block)
             within = self._coverage(demand[part])
             representative, group = merge_equal_rows(within)
-            piece = _Piece.of(within[representative])
+            piece = _Piece.of(_rows(within, representative))
             piece.tally(group.astype(np.int32), weight[part], numbers[part])
             self._pile.append(piece)
             start += group.size
