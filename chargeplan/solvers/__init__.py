@@ -11,17 +11,19 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from chargeplan.solvers.models.maximal_covering import maximal_covering
     from chargeplan.solvers.models.p_center import p_center
+    from chargeplan.solvers.models.p_dispersion import p_dispersion
     from chargeplan.solvers.models.p_median import p_median
     from chargeplan.solvers.models.set_covering import set_covering
     from chargeplan.solvers.solution import Limits, Solution
 
-__all__ = ["Limits", "Solution", "maximal_covering", "p_center", "p_median", "set_covering"]
+__all__ = ["Limits", "Solution", "maximal_covering", "p_center", "p_dispersion", "p_median", "set_covering"]
 
 _ROOMS = {
     "Limits": "solution",
     "Solution": "solution",
     "maximal_covering": "models.maximal_covering",
     "p_center": "models.p_center",
+    "p_dispersion": "models.p_dispersion",
     "p_median": "models.p_median",
     "set_covering": "models.set_covering",
 }

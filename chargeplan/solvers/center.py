@@ -257,7 +257,7 @@ class _Work:
     def _refute(self, index: int, reduction: Reduction) -> bool:
         """Prove by the multipliers of the LP relaxation that the stations are too few."""
         try:
-            relaxation = relax(reduction.model, self.run.remaining, self.run.cancel)
+            relaxation = relax(reduction.model, _seconds(self.run), self.run.cancel)
         except BackendError as failure:
             self.notes.append(f"{failure}; the radius {self.radii[index]} was left to a backend")
             return False
@@ -291,7 +291,7 @@ class _Work:
 
     def _limits_left(self, backend: Backend) -> Limits:
         """Limits for the backend; one that cannot count work is given the seconds that a unit stands for."""
-        work, seconds = self.run.limits.work_limit, self.run.remaining
+        work, seconds = self.run.limits.work_limit, _seconds(self.run)
         if work is not None:
             work = max(work - self._worked, _UNIT)
             self._worked += work
@@ -339,6 +339,11 @@ class _Work:
             self.bound_kind = kind
             self.run.tell(bound=bound)
         return better
+
+
+def _seconds(run: Run) -> float | None:
+    """Return the seconds that a backend may take, a moment at least; None for no limit."""
+    return None if run.remaining is None else max(run.remaining, 0.01)
 
 
 def _farthest_first(instance: CenterInstance) -> NDArray[np.bool_]:

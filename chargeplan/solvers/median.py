@@ -298,7 +298,7 @@ class _Work:
 
     def _limits_left(self, backend: Backend) -> Limits:
         """Limits for the backend; one that cannot count work is given the seconds that a unit stands for."""
-        work, seconds = self.run.limits.work_limit, self.run.remaining
+        work, seconds = self.run.limits.work_limit, _seconds(self.run)
         if work is not None:
             work = max(work - self._worked, 0.1 * work)
             if Feature.WORK_LIMIT not in backend.features:
@@ -316,6 +316,11 @@ class _Work:
         holds = reduction.model.holds(sites)[~reduction.model.must]
         start = np.concatenate((sites, holds)).astype(np.float64)
         return start if matrix.violation(start) <= 1e-9 else None
+
+
+def _seconds(run: Run) -> float | None:
+    """Return the seconds that a backend may take, a moment at least; None for no limit."""
+    return None if run.remaining is None else max(run.remaining, 0.01)
 
 
 def _fitting(matrix: MatrixModel) -> Backend:
