@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from chargeplan.kernels.equal_rows import merge_equal_rows
     from chargeplan.kernels.maximal_search import MaximalSearch
     from chargeplan.kernels.median_search import MedianSearch
+    from chargeplan.kernels.nearest import nearest_sites
     from chargeplan.kernels.network import RoadGraph, Snapped, road_coverage, road_distances
     from chargeplan.kernels.parallel_search import ParallelSearch
     from chargeplan.kernels.patterns import Patterns, cover_patterns
@@ -38,6 +39,7 @@ __all__ = [
     "dominated_columns",
     "dominated_rows",
     "merge_equal_rows",
+    "nearest_sites",
     "paired_distances",
     "road_coverage",
     "road_distances",
@@ -59,6 +61,7 @@ _HOMES = {
     "dominated_columns": "dominance",
     "dominated_rows": "dominance",
     "merge_equal_rows": "equal_rows",
+    "nearest_sites": "nearest",
     "paired_distances": "distance",
     "road_coverage": "network",
     "road_distances": "network",

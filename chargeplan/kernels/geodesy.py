@@ -23,10 +23,10 @@ SEMI_MINOR = SEMI_MAJOR * (1 - FLATTENING)
 ECCENTRICITY_SQUARED = FLATTENING * (2 - FLATTENING)
 MEAN_RADIUS = 6371008.8
 LONG = 1_000_000.0  # metres; no series is trusted beyond, Geod decides
-_CURVATURE_SPREAD = (
+CURVATURE_SPREAD = (
     0.0125  # how far (mean radius / radius of curvature)^2 strays from 1, anywhere, any azimuth
 )
-_ROUNDING = 1e-6  # metres: a hundred times what rounding does to a chord
+ROUNDING = 1e-6  # metres: a hundred times what rounding does to a chord
 _RADIAN = math.pi / 180
 _COLUMN = 256  # positions
 
@@ -101,6 +101,26 @@ def ecef(positions: NDArray[np.float64]) -> NDArray[np.float64]:
     return out
 
 
+def in_space(positions: NDArray[np.float64], metric: str) -> NDArray[np.float64]:
+    """Put positions where the straight chord between two says how far apart they are.
+
+    Parameters
+    ----------
+    positions
+        (N, 2), already checked.
+    metric
+        ``"geodesic"`` or ``"euclidean"``.
+
+    Returns
+    -------
+    ndarray
+        (N, 3) float64, metres: earth-centred, or in the plane and 0.
+    """
+    if metric == "geodesic":
+        return ecef(positions)
+    return np.column_stack((positions, np.zeros(len(positions))))
+
+
 def geodesic_chord_limits(radius: float) -> tuple[float, float]:
     """Bound the squared chords of pairs within a geodesic radius.
 
@@ -122,12 +142,12 @@ def geodesic_chord_limits(radius: float) -> tuple[float, float]:
         short enough.
     """
     if radius <= LONG:
-        slack = radius**3 / 12 * _CURVATURE_SPREAD / MEAN_RADIUS**2 + _ROUNDING
+        slack = radius**3 / 12 * CURVATURE_SPREAD / MEAN_RADIUS**2 + ROUNDING
         inner = 2 * MEAN_RADIUS * math.sin((radius - slack) / (2 * MEAN_RADIUS))
         outer = 2 * MEAN_RADIUS * math.sin((radius + slack) / (2 * MEAN_RADIUS))
     else:
-        inner = 2 * SEMI_MINOR * math.sin(min(radius / (2 * SEMI_MAJOR), math.pi / 2)) - _ROUNDING
-        outer = 2 * SEMI_MAJOR * math.sin(min(radius / (2 * SEMI_MINOR), math.pi / 2)) + _ROUNDING
+        inner = 2 * SEMI_MINOR * math.sin(min(radius / (2 * SEMI_MAJOR), math.pi / 2)) - ROUNDING
+        outer = 2 * SEMI_MAJOR * math.sin(min(radius / (2 * SEMI_MINOR), math.pi / 2)) + ROUNDING
     return math.copysign(inner * inner, inner), outer * outer
 
 

@@ -14,7 +14,7 @@ import numpy as np
 from chargeplan.errors import InputError
 from chargeplan.kernels.compiled import in_pieces, kernel
 from chargeplan.kernels.distance import related_distances
-from chargeplan.kernels.geodesy import LONG, ecef, geod_distances, geodesic_chord_limits
+from chargeplan.kernels.geodesy import LONG, geod_distances, geodesic_chord_limits, in_space
 from chargeplan.kernels.inputs import checked_positions, checked_radius, frozen
 from chargeplan.kernels.memory import reserve
 
@@ -358,12 +358,6 @@ def limits_of(radius: float, metric: str) -> tuple[float, float]:
     return inner * inner if inner * inner > _LOST else -1.0, max(outer * outer, _LOST)
 
 
-def _in_space(positions: NDArray[np.float64], metric: str) -> NDArray[np.float64]:
-    if metric == "geodesic":
-        return ecef(positions)
-    return np.column_stack((positions, np.zeros(len(positions))))
-
-
 class _Question(NamedTuple):
     """What is asked of a coverage, checked."""
 
@@ -400,7 +394,7 @@ class _Question(NamedTuple):
     def in_space(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return where the rows are in space, and the columns."""
         rows, columns = self.sides()
-        return _in_space(rows, self.metric), _in_space(columns, self.metric)
+        return in_space(rows, self.metric), in_space(columns, self.metric)
 
     def measure(self, rows: Places, columns: Names) -> NDArray[np.float64]:
         """Measure pairs from the demand point to the site, whichever side they are on."""
