@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from chargeplan.errors import BackendError, WrongAnswer
+from chargeplan.errors import BackendError, InputError, WrongAnswer
 from chargeplan.solvers import backends
 from chargeplan.solvers.ascent import ascend
 from chargeplan.solvers.backends.base import Feature, Hooks, checked
@@ -75,6 +75,12 @@ def solve(
         blamed = model.must | np.isin(model.group, np.flatnonzero(short))
         return Solution("infeasible", uncoverable=np.flatnonzero(blamed & unreachable))
     work = _Work(model, run, chosen)
+    if chosen is not None and not _takes(chosen, work.model):
+        if backend != "ortools":
+            raise InputError(
+                f"the backend {chosen.name} takes no such numbers in a row; ortools:highs and auto do"
+            )
+        work.chosen = backends.find("ortools:highs")
     work.improve()
     return work.solution()
 
@@ -313,6 +319,11 @@ class _Work:
             self.bound_kind = kind
         self.run.tell(bound=bound)
         return tighter
+
+
+def _takes(backend: Backend, model: CoveringModel) -> bool:
+    """Whether a backend can write down a model's numbers; asked before the work, not after it."""
+    return bool(model.cost.size == 0) or backend.takes(model.matrix())
 
 
 def _fitting(matrix: MatrixModel) -> Backend:

@@ -202,6 +202,20 @@ def test_cp_sat_refuses_what_it_cannot_write() -> None:
     assert not cp_sat.takes(continuous)
 
 
+@pytest.mark.parametrize("sense", [False, True])
+def test_cp_sat_rounds_an_objective_to_the_safe_side(sense: bool) -> None:
+    """Of thirds and roots the best is found, at its own value, and the bound is never too good."""
+    worth = np.sqrt(np.arange(2.0, 8.0)) / 3
+    model = program(np.ones((1, 6)), [3], [3], worth, maximise=sense)
+    cp_sat = backends.find("ortools:cp-sat")
+    assert cp_sat.takes(model)
+    answer = solved(cp_sat, model)
+    best = float(np.sort(worth)[::-1][:3].sum() if sense else np.sort(worth)[:3].sum())
+    assert (answer.status, answer.objective) == ("optimal", pytest.approx(best, abs=1e-12))
+    assert (answer.bound >= best) if sense else (answer.bound <= best)
+    assert answer.bound == pytest.approx(best, rel=1e-9)
+
+
 def test_cp_sat_is_given_the_model_that_its_own_functions_build() -> None:
     """What is written straight into the message is, term by term, what an object per term would write."""
     from ortools.sat.python import cp_model
@@ -209,7 +223,7 @@ def test_cp_sat_is_given_the_model_that_its_own_functions_build() -> None:
     from chargeplan.solvers.backends.ortools_cp_sat import _build, _whole_rows
 
     model = program([[3, 0, -2, 7], [1, 1, 0, 0.5]], [2, -np.inf], [np.inf, 4], [1, 1, 1, 1])
-    built, _ = _build(cp_model, model, 1)
+    built, _, _ = _build(cp_model, model)
     plain = cp_model.CpModel()
     variables = [plain.new_int_var(0, 1, "") for _ in range(4)]
     data, lower, upper = _whole_rows(model)

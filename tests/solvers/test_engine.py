@@ -137,6 +137,10 @@ class _Stub:
     def __init__(self, bound: float) -> None:
         self._bound = bound
 
+    def takes(self, model: MatrixModel) -> bool:
+        """Anything."""
+        return True
+
     def solve(self, model: MatrixModel, limits: Limits, hooks: Hooks) -> Answer:
         """Answer with the start and the bound."""
         return Answer("feasible", hooks.start, float(model.objective @ hooks.start), self._bound)
@@ -196,3 +200,31 @@ def test_a_limit_that_is_over_at_once_still_leaves_plan_and_bound() -> None:
     assert solution.status == "stopped"
     assert 0 < solution.bound <= solution.objective
     assert not solution.reproducible
+
+
+def test_numbers_that_cp_sat_cannot_write_go_to_highs_or_are_refused_before_the_search(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A share of weights of thirds: `ortools` solves it all the same; CP-SAT by name is refused up front."""
+    rng = np.random.default_rng(3)
+    matrix = rng.random((60, 30)) < 0.1
+    matrix = matrix[matrix.any(axis=1)]
+    weight = np.sqrt(rng.integers(2, 99, len(matrix)) / 3)
+    wanted = {"share": 0.8, "weight": weight, "threads": 1}
+    best = solvers.set_covering(matrix, backend="ortools:highs", **wanted)
+    assert solvers.set_covering(matrix, backend="ortools", **wanted).objective == best.objective
+    monkeypatch.setattr("chargeplan.solvers.engine.Search", None)
+    with pytest.raises(InputError, match="ortools:cp-sat takes no such numbers"):
+        solvers.set_covering(matrix, backend="ortools:cp-sat", **wanted)
+
+
+@pytest.mark.parametrize("backend", ["ortools", "ortools:cp-sat", "auto"])
+def test_values_of_any_kind_are_maximised(backend: str) -> None:
+    """Kilometres of corridors are worth what they are."""
+    rng = np.random.default_rng(3)
+    matrix = rng.random((80, 30)) < 0.08
+    worth = np.sqrt(rng.integers(2, 99, 80)) / 3
+    best = solvers.maximal_covering(matrix, worth, stations=5, backend="ortools:highs")
+    solution = solvers.maximal_covering(matrix, worth, stations=5, backend=backend)
+    assert (solution.status, solution.objective) == ("optimal", pytest.approx(best.objective))
+    assert solution.bound >= solution.objective

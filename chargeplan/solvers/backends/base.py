@@ -126,6 +126,10 @@ class Backend(Protocol):
         """Whether it can be used here; cheap."""
         ...
 
+    def takes(self, model: MatrixModel) -> bool:
+        """Whether it can write down the model's numbers."""
+        ...
+
     def solve(self, model: MatrixModel, limits: Limits, hooks: Hooks) -> Answer:
         """Solve a model within limits."""
         ...

@@ -38,6 +38,10 @@ class MathOptProcess:
         """Whether OR-Tools is installed."""
         return importlib.util.find_spec("ortools") is not None
 
+    def takes(self, model: MatrixModel) -> bool:  # noqa: ARG002 - the interface
+        """Whether it can write down the model's numbers: any."""
+        return True
+
     def solve(self, model: MatrixModel, limits: Limits, hooks: Hooks) -> Answer:
         """Solve a model within limits.
 

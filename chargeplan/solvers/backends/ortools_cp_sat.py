@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+from dataclasses import replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +24,10 @@ _LARGEST = 2.0**50  # of a coefficient or a row's sum; CP-SAT computes in int64
 
 
 class CpSat:
-    """CP-SAT; takes whole numbers, and decimals that a power of ten makes whole."""
+    """CP-SAT; takes whole numbers, and decimals that a power of ten makes whole.
+
+    An objective of other numbers is rounded, and the bound moved to the safe side by all that this can be worth.
+    """
 
     name = "ortools:cp-sat"
     features = frozenset({Feature.WARM_START, Feature.CANCEL, Feature.PROGRESS, Feature.WORK_LIMIT})
@@ -36,7 +40,7 @@ class CpSat:
         """Whether every variable and coefficient can be written in whole numbers."""
         try:
             _whole_rows(model)
-            _decimal_scale(model.objective)
+            _scaled_objective(model)
         except InputError:
             return False
         return True
@@ -51,8 +55,7 @@ class CpSat:
         """
         from ortools.sat.python import cp_model  # noqa: PLC0415 - loaded when first used
 
-        scale = _decimal_scale(model.objective)
-        built, variables = _build(cp_model, model, scale)
+        built, variables, scale = _build(cp_model, model)
         if hooks.start is not None:
             built.proto.solution_hint.vars.extend(range(len(variables)))
             built.proto.solution_hint.values.extend(np.round(hooks.start).astype(int).tolist())
@@ -62,7 +65,8 @@ class CpSat:
         watcher = _solution_watcher(cp_model, hooks, scale)
         status: list[Any] = []
         run_watched(lambda: status.append(solver.solve(built, watcher)), solver.stop_search, hooks)
-        return _answer(cp_model, solver, status[0], variables, scale)
+        answer = _answer(cp_model, solver, status[0], variables, scale)
+        return _truthful(model, answer, scale)
 
 
 def _whole_rows(model: MatrixModel) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]:
@@ -93,7 +97,32 @@ def _decimal_scale(values: NDArray[np.float64]) -> int:
     raise InputError("CP-SAT takes whole numbers and decimals of up to 6 places; choose another backend")
 
 
-def _build(cp_model: Any, model: MatrixModel, scale: int) -> tuple[Any, list[Any]]:
+def _scaled_objective(model: MatrixModel) -> tuple[NDArray[np.int64], int]:
+    """Write the objective in whole numbers: exactly where that can be, else as finely as int64 allows."""
+    values = model.objective
+    try:
+        scale = _decimal_scale(values)
+    except InputError:
+        total = float(np.abs(values).sum())
+        if not total < _LARGEST / 2:
+            raise
+        scale = 1 << int(np.log2(_LARGEST / 2 / max(total, 1.0)))
+    return np.round(values * scale).astype(np.int64), scale
+
+
+def _truthful(model: MatrixModel, answer: Answer, scale: int) -> Answer:
+    """Give an answer the model's own objective, and move its bound by all that rounding can be worth."""
+    if answer.values is None:
+        return answer
+    lost = np.abs(model.objective - np.round(model.objective * scale) / scale)
+    slack = float(lost @ np.maximum(np.abs(model.lower), np.abs(model.upper))) * (1 + 1e-9)
+    if slack == 0.0 or answer.bound is None:
+        return answer
+    bound = answer.bound + (slack if model.maximise else -slack)
+    return replace(answer, objective=float(model.objective @ answer.values), bound=bound)
+
+
+def _build(cp_model: Any, model: MatrixModel) -> tuple[Any, list[Any], int]:
     built = cp_model.CpModel()
     bounds = zip(
         np.ceil(model.lower).astype(int).tolist(), np.floor(model.upper).astype(int).tolist(), strict=True
@@ -113,11 +142,10 @@ def _build(cp_model: Any, model: MatrixModel, scale: int) -> tuple[Any, list[Any
         row.vars.extend(columns[start:end])
         row.coeffs.extend(coefficients[start:end])
         row.domain.extend(limit)
-    total = cp_model.LinearExpr.weighted_sum(
-        variables, np.round(model.objective * scale).astype(int).tolist()
-    )
+    objective, scale = _scaled_objective(model)
+    total = cp_model.LinearExpr.weighted_sum(variables, objective.tolist())
     (built.maximize if model.maximise else built.minimize)(total)
-    return built, variables
+    return built, variables, scale
 
 
 def _limit(value: float, infinite: int) -> int:

@@ -54,6 +54,10 @@ class PulpProcess:
         """Whether PuLP finds the solver; the first question starts a process, later ones remember."""
         return importlib.util.find_spec("pulp") is not None and not _found().isdisjoint(self._ways)
 
+    def takes(self, model: MatrixModel) -> bool:  # noqa: ARG002 - the interface
+        """Whether it can write down the model's numbers: any."""
+        return True
+
     def solve(self, model: MatrixModel, limits: Limits, hooks: Hooks) -> Answer:
         """Solve a model within limits.
 
