@@ -2,7 +2,8 @@
 
 The plan that annealed swaps find and the bound that multipliers prove lie within a fraction of a percent of
 each other on most instances (Beltran, Tadonki & Vial 2006; Avella, Sassano & Vasil'ev 2007). Whatever their
-gap decides is fixed, and the radius formulation of the rest goes to a backend.
+gap decides is fixed. The rest is searched through by branch and bound on the same multipliers, or goes to the
+backend that was asked for, in the radius formulation.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from chargeplan.solvers.backends.base import Feature, Hooks, checked
 from chargeplan.solvers.median_certificate import certify_median, weighted
 from chargeplan.solvers.median_core import Fixed, MedianCore, core, fix
 from chargeplan.solvers.median_dual import MedianDual
+from chargeplan.solvers.median_tree import MedianTree
 from chargeplan.solvers.reduction import Reduction, reduce
 from chargeplan.solvers.solution import Run, Solution
 
@@ -36,6 +38,7 @@ _CHUNK = 0.2  # units of work between two looks at the clock
 _SECONDS_PER_ENTRY = 12e-9  # of a step of the dual ascent
 _SECONDS_PER_POINT = 2e-9  # of a step of the search
 _SECONDS_PER_STEP = 1e-6  # of the search, besides
+_SECONDS_PER_PAIR = 2e-9  # of a step in the tree
 _CYCLES = 60  # steps per site that a search should have before the bound is asked for
 _SEARCH_SHARE = 0.3  # of the time that the dual ascent takes
 _BEFORE_BACKEND = 0.6  # of the limits, at most, for search and dual ascent
@@ -61,7 +64,7 @@ def solve(
     start
         (M,) bool, a plan; needed only where not every site can serve every demand point.
     backend
-        Name of the backend for what is left, or ``"auto"``.
+        Name of the backend for what is left; ``"auto"`` for a search tree of our own.
     on_event, cancel
         As `chargeplan.solve` takes them.
 
@@ -86,7 +89,7 @@ class _Work:
     run
         Clock and listeners.
     chosen
-        The backend asked for, None for a fitting one.
+        The backend asked for, None for none.
     """
 
     def __init__(self, instance: MedianInstance, run: Run, chosen: Backend | None) -> None:
@@ -103,6 +106,7 @@ class _Work:
         self.by_clock = False  # whether the clock decided how much was searched
         self.notes: list[str] = []
         self._worked = 0.0
+        self._told = 0.0  # when the tree last said how far it is
 
     def improve(self, start: NDArray[np.bool_] | None) -> None:
         """Search and bound in turns until the plan is good enough or the limits end it."""
@@ -120,8 +124,13 @@ class _Work:
             self._search(search, _SEARCH_SHARE * _CHUNK)
             self.run.enter("bound")
         self._offer_certificate(dual)
-        if not self._done() and self.plan is not None:
-            self._solve_rest(dual, fix(dual, fixed, self._limit()))
+        if self._done() or self.plan is None:
+            return
+        fixed = fix(dual, fixed, self._limit())
+        if self.chosen is None:
+            self._search_tree(dual, fixed)
+        else:
+            self._solve_rest(dual, fixed, self.chosen)
 
     def solution(self) -> Solution:
         """Put the answer together."""
@@ -161,7 +170,10 @@ class _Work:
 
     def _limit(self) -> float:
         """Return what a plan may cost that would be worth finding."""
-        aim = self.best * (1.0 - self.run.limits.gap)
+        return self._limit_for(self.best)
+
+    def _limit_for(self, best: float) -> float:
+        aim = best * (1.0 - self.run.limits.gap)
         return math.ceil(aim - 1e-9) - 1.0 if self.whole and math.isfinite(aim) else aim
 
     def _begin_search(self) -> MedianSearch:
@@ -223,14 +235,51 @@ class _Work:
         self.certificate, self.bound_kind = certificate, "dual-certificate"
         self.run.tell(bound=bound)
 
-    def _solve_rest(self, dual: MedianDual, fixed: Fixed) -> None:
+    def _search_tree(self, dual: MedianDual, fixed: Fixed) -> None:
+        """Go through the plans that fixing leaves."""
+        self.run.enter("solve")
+        sites = np.flatnonzero(~fixed.closed)
+        cost = self.cost[:, sites]
+        reach = fixed.reach + 1e-9 * np.maximum(fixed.reach, 1.0)
+        cost = np.where(cost > reach[:, None], np.inf, cost)
+        tree = MedianTree(
+            cost, fixed.opened[sites], self.instance.stations, dual.multipliers, dual.bound, self._limit_for
+        )
+
+        def offer(plan: NDArray[np.bool_]) -> float:
+            full = np.zeros(self.sites.size, np.bool_)
+            full[sites[plan]] = True
+            self._offer_plan(full)
+            return self.best
+
+        tree.run(self.best, offer, lambda: self._spent(tree))
+        if not tree.done and self.run.limits.work_limit is None:
+            self.run.cut = True
+        left = tree.bound - 1e-9 * abs(tree.bound) if math.isfinite(tree.bound) else tree.bound
+        self._offer_backend_bound(min(self._unbeaten(), self._rounded(left)))
+
+    def _spent(self, tree: MedianTree) -> bool:
+        """Whether the limits leave no more time for the tree."""
+        if self.run.elapsed >= self._told + _CHUNK:
+            self._told = self.run.elapsed
+            self.run.show(None, min(tree.bound, self.best))
+        work = self.run.limits.work_limit
+        if work is not None and self._worked + _SECONDS_PER_PAIR * tree.worked >= work:
+            return True
+        return self.run.must_stop()
+
+    def _unbeaten(self) -> float:
+        """Return what every plan costs that fixing and pruning have left out."""
+        return self.best if self.run.limits.gap == 0.0 else min(self.best, self._limit() + self.whole)
+
+    def _solve_rest(self, dual: MedianDual, fixed: Fixed, backend: Backend) -> None:
         """Give what is left to a backend, from the best plan so far."""
         self.run.enter("solve")
         left = core(dual, fixed)
         if left is None:
             self.notes.append("too much is left for a backend; the bound is that of the multipliers")
             return
-        unbeaten = self.best if self.run.limits.gap == 0.0 else min(self.best, self._limit() + self.whole)
+        unbeaten = self._unbeaten()
         if bool((left.model.must & left.model.unreachable()).any()):
             self._offer_backend_bound(unbeaten)
             return
@@ -241,14 +290,13 @@ class _Work:
             self._take(left, reduction.undo(np.zeros(0, np.bool_)))
             self._offer_backend_bound(min(unbeaten, self._cost_of(left, reduction)))
         else:
-            self._ask(left, reduction, unbeaten)
+            self._ask(left, reduction, unbeaten, backend)
 
     def _cost_of(self, left: MedianCore, reduction: Reduction) -> float:
         return left.cost(reduction.original.objective(reduction.undo(np.zeros(0, np.bool_))))
 
-    def _ask(self, left: MedianCore, reduction: Reduction, unbeaten: float) -> None:
+    def _ask(self, left: MedianCore, reduction: Reduction, unbeaten: float, backend: Backend) -> None:
         matrix = reduction.model.matrix()
-        backend = self.chosen or _fitting(matrix)
         limits = self._limits_left(backend)
         hooks = Hooks(
             start=self._start(left, reduction, matrix),
@@ -321,11 +369,3 @@ class _Work:
 def _seconds(run: Run) -> float | None:
     """Return the seconds that a backend may take, a moment at least; None for no limit."""
     return None if run.remaining is None else max(run.remaining, 0.01)
-
-
-def _fitting(matrix: MatrixModel) -> Backend:
-    """CP-SAT where it takes the numbers, else HiGHS."""
-    from chargeplan.solvers.backends.ortools_cp_sat import CpSat  # noqa: PLC0415 - loaded when first used
-
-    cp_sat = CpSat()
-    return cp_sat if cp_sat.takes(matrix) else backends.find("ortools:highs")

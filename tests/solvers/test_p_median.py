@@ -15,6 +15,7 @@ from chargeplan.errors import InputError
 from chargeplan.events import Event
 from chargeplan.instances.orlib import read_p_median
 from chargeplan.solvers.median_certificate import MedianInstance, certify_median
+from chargeplan.solvers.median_tree import MedianTree
 from chargeplan.solvers.models.arrays import checked_sites
 
 DATA = Path(__file__).parents[1] / "data"
@@ -59,6 +60,51 @@ def test_every_backend_finds_the_same(backend: str) -> None:
     case = Case(distance, np.ones(20), 3)
     solution = solvers.p_median(distance, None, 3, backend=backend)
     assert (solution.status, solution.objective) == ("optimal", case.least(case.median))
+
+
+def random_places(seed: int, *, whole: bool) -> tuple[np.ndarray, np.ndarray]:
+    """Draw distances between 40 places, and weights; the LP relaxation leaves a gap."""
+    rng = np.random.default_rng(seed)
+    places = rng.random((40, 2)) * 30
+    distance = np.linalg.norm(places[:, None] - places, axis=2)
+    if whole:
+        distance = np.rint(distance)
+    distance[rng.random(distance.shape) < 0.1] = 30.0
+    return distance, rng.integers(0, 5, 40).astype(float)
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_the_search_tree_finds_what_a_backend_finds(seed: int) -> None:
+    """Branch and bound and CP-SAT or HiGHS agree, with whole and with broken distances, with given sites."""
+    distance, weight = random_places(seed, whole=seed % 2 == 0)
+    given = {"required": [seed], "forbidden": [39 - seed]} if seed % 3 == 0 else {}
+    own = solvers.p_median(distance, weight, 3, **given)
+    other = solvers.p_median(
+        distance, weight, 3, backend="ortools" if seed % 2 == 0 else "ortools:highs", **given
+    )
+    assert (own.status, other.status) == ("optimal", "optimal")
+    assert own.objective == pytest.approx(other.objective, rel=1e-9)
+    assert own.bound <= own.objective
+
+
+@pytest.mark.parametrize("steps", [1, 50, 1000])
+def test_a_tree_that_is_stopped_keeps_its_bound(steps: int) -> None:
+    """However early the search ends, no plan is better than what is left and what was found say."""
+    distance, _ = random_places(0, whole=True)
+    best = Case(distance, np.ones(40), 3).least(Case(distance, np.ones(40), 3).median)
+    tree = MedianTree(distance, np.zeros(40, bool), 3, distance.min(axis=1), 0.0, lambda cost: cost - 1)
+    known = [best + 5]
+    asked = iter(range(steps))
+
+    def offer(plan: np.ndarray) -> float:
+        known.append(min(known[-1], float(distance[:, plan].min(axis=1).sum())))
+        return known[-1]
+
+    tree.run(known[0], offer, lambda: next(asked, None) is None)
+    assert min(tree.bound, known[-1]) <= best <= known[-1]
+    tree.run(known[-1], offer, lambda: False)
+    assert tree.done
+    assert known[-1] == best
 
 
 @pytest.mark.parametrize("name", ["pmed1", "pmed2", "pmed3", "pmed5", "pmed10", "pmed11", "pmed15", "pmed20"])
