@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 _SAMPLE = 50  # open columns looked at before one is closed
 _FILL = 3  # columns tried for what is left of the limit
 _FIRST_CYCLE = 5_000  # steps from hot to cold; each further cycle takes twice as many
-_HOT = 0.05  # of the average loss: what a step may cost at the beginning of a cycle
+_HOT = 0.1  # of the average loss: what a step may cost at the beginning of a cycle
 _COLD = 0.1  # of the weight of a light row: what it may cost at the end
 _ROUNDING = 1e-9  # the limit may be passed by this part, which is less than any cost and more than rounding
 _MOST = 2.0**60  # what all weights together are scaled up to, in whole numbers, so that no step rounds
