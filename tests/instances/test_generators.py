@@ -11,7 +11,8 @@ import pytest
 from chargeplan.errors import InputError
 from chargeplan.instances import generators
 from chargeplan.instances.generators import cfl, city
-from chargeplan.kernels import coverage
+from chargeplan.kernels import cover_patterns, coverage
+from chargeplan.solvers import maximal_covering
 
 
 def printed(number: int) -> str:
@@ -98,3 +99,12 @@ def test_bad_input_is_named() -> None:
         cfl(1, 1, weight=(2, 1))
     with pytest.raises(InputError, match="size must be 1 or more, not 0"):
         list(cfl(1, 1).chunks(0))
+
+
+@pytest.mark.slow
+def test_the_published_optimum() -> None:
+    """Ten sites that cover most of 10,000 demand points within 5.5: the optimum of the paper's instance."""
+    instance = cfl(10_000)
+    found = cover_patterns(instance.chunks(3_000), instance.sites, 5.5, metric="euclidean")
+    solution = maximal_covering(found.coverage, found.weight, stations=10, time_limit=120)
+    assert (solution.status, solution.objective) == ("optimal", 441_545.0)
