@@ -120,9 +120,9 @@ def _objective(claims: Mapping[str, Any], report: AuditReport) -> Iterator[str]:
 
 
 def _status(claims: Mapping[str, Any], report: AuditReport) -> Iterator[str]:
-    if claims["status"] == "optimal" and not report.met:
+    if claims["status"] == "optimal" and not report.measured_met:
         yield "the plan is called optimal, but a required standard is not met"
-    if claims["status"] == "infeasible" and report.met:
+    if claims["status"] == "infeasible" and report.measured_met:
         yield "the plan is called infeasible, but every required standard is met"
 
 

@@ -133,7 +133,12 @@ class AuditReport:
 
     @property
     def met(self) -> bool:
-        """Whether every required standard is met."""
+        """Whether every required standard is met; one that this release leaves out is not."""
+        return self.measured_met and not self.problem.unmeasured
+
+    @property
+    def measured_met(self) -> bool:
+        """Whether every required standard that was measured is met."""
         return all(standard.met for standard in self.standards if standard.required)
 
     def corridors(self) -> dict[str, dict[str, Any]]:

@@ -15,7 +15,7 @@ from chargeplan.problem import caveats
 from chargeplan.units import format_distance, format_gap, format_length, format_share
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
     from chargeplan.audit import AuditReport
@@ -116,6 +116,7 @@ class Report:
             )
         self._console.print(table)
         self._stretches({name: corridor["longest_gap_m"] for name, corridor in report.corridors().items()})
+        self._line("Not met", _left_out(report.problem.unmeasured).removeprefix("Not met: "))
         self._line("Stations", f"{report.stations:,}")
         self._caveats(report.problem, [*report.problem.warnings, *report.notes], [])
 
@@ -194,6 +195,9 @@ def _yes_or_no(*, met: bool, required: bool) -> Text:
 def _verdict(plan: Plan) -> Text:
     required = [standard for standard in plan.standards if standard.required]
     missed = [standard.name for standard in required if not standard.met]
+    left_out = plan.unmeasured
+    if left_out and not missed:
+        return Text(_left_out(left_out), style="bold red")
     if not missed:
         met = (
             "Every required standard is met."
@@ -206,7 +210,12 @@ def _verdict(plan: Plan) -> Text:
         "stopped": "The run was stopped before there was a plan.",
     }
     text = printable(f"Not met: {', '.join(missed)}. {why.get(plan.status, '')}".rstrip())
-    return Text(text, style="bold red")
+    return Text(f"{text} {_left_out(left_out)}".rstrip(), style="bold red")
+
+
+def _left_out(names: Sequence[str]) -> str:
+    """Say which required standards nobody can call met."""
+    return printable(f"Not met: {', '.join(names)}: required, but not planned yet.") if names else ""
 
 
 def _proof(record: PlanRecord) -> str:

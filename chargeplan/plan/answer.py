@@ -141,8 +141,17 @@ class Plan:
 
     @property
     def met(self) -> bool:
-        """Whether every required standard is met."""
-        return all(standard.met for standard in self.standards if standard.required)
+        """Whether every required standard is met; one that is left out is not."""
+        planned = all(standard.met for standard in self.standards if standard.required)
+        return planned and not self.unmeasured
+
+    @property
+    def unmeasured(self) -> tuple[str, ...]:
+        """Names of required standards that this release leaves out: nobody can call them met."""
+        asked = self.record.provenance.scenario.get("standards", [])
+        left_out = [spec["name"] for spec in asked if spec["name"] not in self.record.standards]
+        required = {spec["name"] for spec in asked if spec.get("required", True)}
+        return tuple(name for name in left_out if name in required)
 
     @cached_property
     def stations(self) -> gpd.GeoDataFrame:

@@ -136,6 +136,14 @@ class Problem:
             raise InputError(faults + more)
         return cls._of(asked, files, layers, more)
 
+    @property
+    def unmeasured(self) -> tuple[str, ...]:
+        """Names of required standards that this release leaves out: nobody can call them met."""
+        planned = {standard.name for standard in self.standards}
+        return tuple(
+            spec.name for spec in self.scenario.standards if spec.required and spec.name not in planned
+        )
+
     def replace(self, **tables: Any) -> Self:
         """Ask something else about the same layers.
 

@@ -10,6 +10,7 @@ import sys
 
 import geopandas as gpd
 import pytest
+from shapely import box
 
 import chargeplan as cp
 
@@ -203,3 +204,19 @@ def test_ctrl_c_stops_a_long_run(tmp_path):
     assert done.returncode == 130, done.stderr
     plan = cp.read_plan(tmp_path / "plan")
     assert (plan.status, plan.met, plan.reproducible) == ("stopped", True, False)
+
+
+def test_a_required_standard_that_is_left_out_is_not_met(town, run):
+    """A promise for an area is not planned yet: required, it gives exit 3 and a line; as an aim, neither."""
+    gpd.GeoDataFrame(geometry=[box(112.9, 27.9, 113.1, 28.1)], crs=4326).to_file(town / "core.geojson")
+    area = '[[areas]]\nname = "core"\nfile = "core.geojson"\n\n'
+    promise = '[[standards]]\nname = "all of it"\narea = "core"\nradius = "1 km"\n\n[objective]'
+    replace(town / "scenario.toml", "[objective]", area + promise)
+    done = run("solve", "scenario.toml")
+    assert done.returncode == 3
+    assert "Not met: all of it: required, but not planned yet." in done.stdout
+    audited = run("audit", "scenario.toml", "town-plan/sites.geojson")
+    assert audited.returncode == 3
+    assert "all of it: required, but not planned yet" in audited.stdout
+    replace(town / "scenario.toml", 'area = "core"\n', 'area = "core"\nrequired = false\n')
+    assert run("solve", "scenario.toml", "-o", "aim").returncode == 0

@@ -26,7 +26,7 @@ _LARGEST = 2.0**50  # of a coefficient or a row's sum; CP-SAT computes in int64
 class CpSat:
     """CP-SAT; takes whole numbers, and decimals that a power of ten makes whole.
 
-    An objective of other numbers is rounded, and the bound moved to the safe side by all that this can be worth.
+    An objective of other numbers is rounded; its bound moves to the safe side by all that this can be worth.
     """
 
     name = "ortools:cp-sat"
