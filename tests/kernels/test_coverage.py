@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -11,12 +13,13 @@ from sklearn.neighbors import BallTree
 
 from chargeplan import kernels
 from chargeplan.errors import InputError
-from chargeplan.kernels import geodesy, radius_coverage
+from chargeplan.kernels import geodesy, memory, radius_coverage
 
 GEOD = Geod(ellps="WGS84")
 # The same examples in every run; the first may have to wait for the compiler.
 EXAMPLES = settings(derandomize=True, deadline=None, max_examples=40)
-RADII = [0.0, 1e-3, 1.0, 1000.0, 50e3, 400e3, 1e6, 1e6 + 1, 5e6, 1.5e7, 20003931.4, 20003931.5, 3e7]
+HALF = [20003931.4, 20003931.5, 20004000.0]  # metres: from pole to pole, and from anywhere to anywhere
+RADII = [0.0, 1e-3, 1.0, 1000.0, 50e3, 400e3, 1e6, 1e6 + 1, 5e6, 1.5e7, *HALF, 3e7]
 
 
 def all_distances(demand: np.ndarray, sites: np.ndarray, metric: str = "geodesic") -> np.ndarray:
@@ -39,6 +42,26 @@ def check(demand: np.ndarray, sites: np.ndarray, radius: float, metric: str = "g
             "sites must ascend within each row"
         )
         np.testing.assert_array_equal(within.toarray(), expected)
+        by_site = kernels.coverage(demand, sites, radius, metric=metric, strict=strict, by="site")
+        np.testing.assert_array_equal(by_site.toarray(), expected.T)
+        assert by_site.has_canonical_format
+
+
+def check_distances(demand: np.ndarray, sites: np.ndarray, radius: float, metric: str = "geodesic") -> None:
+    """Compare stored distances with the matrix: the same bits but where Geod was asked, for being so near."""
+    within = kernels.coverage(demand, sites, radius, metric=metric)
+    found = kernels.coverage_distances(demand, sites, radius, metric=metric)
+    np.testing.assert_array_equal(found.indptr, within.indptr)
+    np.testing.assert_array_equal(found.indices, within.indices)
+    assert found.dtype == np.float64
+    assert np.all(found.data <= radius)
+    rows = np.repeat(np.arange(len(demand)), np.diff(found.indptr))
+    matrix = kernels.distance_matrix(demand, sites, metric=metric)[rows, found.indices]
+    far = np.abs(matrix - radius) > 100 * max(1.0, radius / 1e6) ** 3
+    np.testing.assert_array_equal(found.data[far], matrix[far])
+    np.testing.assert_allclose(found.data, matrix, rtol=0, atol=0.03)
+    by_site = kernels.coverage_distances(demand, sites, radius, metric=metric, by="site")
+    np.testing.assert_array_equal(by_site.toarray(), found.toarray().T)
 
 
 def on_the_globe(rng: np.random.Generator, count: int) -> np.ndarray:
@@ -84,7 +107,7 @@ def test_pairs_at_the_radius_to_the_nanometre(rng: np.random.Generator, radius: 
 @given(
     st.lists(st.tuples(st.floats(-180, 180), st.floats(-90, 90)), min_size=1, max_size=12),
     st.lists(st.tuples(st.floats(-180, 180), st.floats(-90, 90)), min_size=1, max_size=12),
-    st.sampled_from(RADII[1:-3]),
+    st.sampled_from(RADII),
 )
 def test_membership_is_that_of_geod_wherever_points_lie(demand: list, sites: list, radius: float) -> None:
     """Whatever positions hypothesis finds, no pair is decided otherwise than by Geod."""
@@ -124,6 +147,104 @@ def test_the_plane_agrees_with_scikit_learn(rng: np.random.Generator) -> None:
         np.testing.assert_array_equal(row, np.sort(expected))
 
 
+@EXAMPLES
+@given(
+    st.lists(st.tuples(st.floats(-1e150, 1e150), st.floats(-1e150, 1e150)), min_size=1, max_size=8),
+    st.lists(st.tuples(st.floats(-1e150, 1e150), st.floats(-1e150, 1e150)), min_size=1, max_size=8),
+    st.one_of(st.floats(0, 1e308), st.sampled_from([0.0, 5e-324, 1e-200, 1.0, 1e151])),
+)
+def test_the_plane_has_no_limits(demand: list, sites: list, radius: float) -> None:
+    """However small or large the radius and the extent, hypot decides."""
+    check(np.array(demand), np.array(sites), radius, "euclidean")
+
+
+@pytest.mark.parametrize("metric", ["geodesic", "euclidean"])
+@pytest.mark.parametrize("radius", [0.0, 1e-9, 1e-300])
+def test_points_that_all_coincide_and_tiny_radii(metric: str, radius: float) -> None:
+    """Cells have a size even where neither the radius nor the extent gives them one."""
+    check(np.array([[1.5, 2.5]] * 3), np.array([[1.5, 2.5]] * 2), radius, metric)
+    check(np.array([[0.0, 0.0], [1e-308, 0.0]]), np.array([[0.0, 0.0]]), radius, metric)
+    check(np.array([[0.0, 0.0], [90.0, 45.0]]), np.array([[90.0, 45.0]]), radius, metric)
+
+
+@pytest.mark.parametrize("radius", [0.0, 1000.0, 50e3, 400e3, 1.2e6, 1.9e7])
+def test_distances_are_those_of_the_matrix(rng: np.random.Generator, radius: float) -> None:
+    """On the Earth and in the plane; a distance of 0 is stored too."""
+    start = np.repeat(on_the_globe(rng, 3), 30, axis=0)
+    lon, lat, _ = GEOD.fwd(*start.T, rng.uniform(-180, 180, 90), rng.uniform(0, 1.2, 90) * min(radius, 1.5e7))
+    points = np.column_stack((lon, lat))
+    check_distances(points, np.concatenate((points[::4], start[::30])), radius)
+    check_distances(points * 1000, points[::3] * 1000, radius, "euclidean")
+    assert kernels.coverage_distances(points, points, radius).diagonal().max() == 0
+    assert kernels.coverage_distances(points, points, radius).nnz >= 90
+
+
+def test_distances_at_the_radius_are_within(rng: np.random.Generator) -> None:
+    """Pairs that only Geod can decide have Geod's distance, never one beyond the radius."""
+    for radius in (1000.0, 50e3, 400e3, 9.9e5):
+        start = np.repeat(on_the_globe(rng, 1), 60, axis=0)
+        lon, lat, _ = GEOD.fwd(
+            *start.T, rng.uniform(-180, 180, 60), radius + np.repeat((1e-8, 0, -1e-7, 1e-6, -1e-4, -1e-3), 10)
+        )
+        check_distances(start[:1], np.column_stack((lon, lat)), radius)
+
+
+@pytest.mark.parametrize("strict", [False, True])
+@pytest.mark.parametrize("by", ["demand", "site"])
+def test_several_radii_are_found_in_one_pass(rng: np.random.Generator, strict: bool, by: str) -> None:
+    """Each relation is the one that its radius alone gives, in the order they were asked for."""
+    demand = np.array((112.9, 28.2)) + rng.uniform(-1, 1, (90, 2))
+    exact = float(all_distances(demand[:1], demand[1:2])[0, 0])
+    radii = [2000.0, 90e3, 0.0, exact, 2000.0, 5e6]
+    found = kernels.coverage(demand, demand[::2], radii, strict=strict, by=by)
+    assert len(found) == len(radii)
+    for radius, within in zip(radii, found, strict=True):
+        alone = kernels.coverage(demand, demand[::2], radius, strict=strict, by=by)
+        np.testing.assert_array_equal(within.indptr, alone.indptr)
+        np.testing.assert_array_equal(within.indices, alone.indices)
+        assert within.indptr.dtype == np.int32
+        assert not within.data.flags.writeable
+    assert len(kernels.coverage(demand, demand, np.array([1.0, 2.0]), strict=strict, by=by)) == 2
+
+
+@pytest.mark.usefixtures("small_pieces")
+def test_crowds_change_nothing(rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither where a cell holds more points than share a list, nor where a block of rows is full."""
+    demand, sites = rng.uniform(0, 2, (200, 2)), rng.uniform(0, 2, (90, 2))
+    check(demand, sites, 1.5, "euclidean")
+    assert kernels.coverage(np.zeros((1100, 2)), np.zeros((20, 2)), 9.0).nnz == 22_000
+    assert kernels.coverage([[1.0, 1.0]], np.ones((33_000, 2)), 9.0).nnz == 33_000
+    # Limits are compiled in: small ones act where kernels are not compiled.
+    for limit in ("_TOGETHER", "_BLOCK", "_ROWS"):
+        monkeypatch.setattr(radius_coverage, limit, 16)
+    check(demand, sites, 1.5, "euclidean")
+    check(demand, sites, 0.2, "euclidean")
+
+
+def test_memory_is_announced_before_it_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    """More than the caller or the machine allows is an error that names pairs and size, and takes nothing."""
+    points = np.zeros((200, 2))
+    message = r"a coverage of 40,000 pairs takes .* GiB, more than the .* GiB that it may take"
+    for ask in (kernels.coverage, kernels.coverage_distances):
+        with pytest.raises(InputError, match=message):
+            ask(points, points, 1.0, max_bytes=10**5)
+        assert ask(points[:10], points, 1.0, max_bytes=10**5).nnz == 2000
+    monkeypatch.setattr(memory, "free_memory", lambda: 1000)
+    with pytest.raises(InputError, match="that are free"):
+        kernels.coverage(points, points, 1.0)
+
+
+def test_free_memory_is_known_where_the_system_tells(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """On Linux it is what is available; elsewhere nothing is refused."""
+    told = tmp_path / "meminfo"
+    told.write_text("MemTotal: 9 kB\nMemAvailable:   2 kB\n", encoding="ascii")
+    monkeypatch.setattr(memory, "_MEMINFO", told)
+    assert memory.free_memory() == 2048
+    told.unlink()
+    assert memory.free_memory() is None
+    assert kernels.coverage([[0, 0]], [[0, 0]], 1.0).nnz == 1
+
+
 @pytest.mark.usefixtures("small_pieces")
 def test_pieces_and_threads_change_nothing(rng: np.random.Generator) -> None:
     """Cut into many pieces, cells too, the relation is the same, doubtful pairs included."""
@@ -152,6 +273,9 @@ def test_nothing_in_nothing_out() -> None:
     """No demand points or no sites make an empty relation of the right shape."""
     assert kernels.coverage(np.empty((0, 2)), [[0, 0]], 1.0).shape == (0, 1)
     assert kernels.coverage([[0, 0], [1, 1]], [], 1.0).shape == (2, 0)
+    assert kernels.coverage_distances([[0, 0], [1, 1]], [], 1.0).shape == (2, 0)
+    assert [part.shape for part in kernels.coverage([], [], (1.0, 2.0), by="site")] == [(0, 0), (0, 0)]
+    assert kernels.coverage([[0, 0]], [[0, 0]], ()) == ()
 
 
 def test_what_is_handed_out_is_read_only_and_small() -> None:
@@ -182,6 +306,8 @@ def test_any_numbers_in_any_layout_will_do(kind: type) -> None:
         ([[0, 0]], [[0, 0]], np.inf, {}, "radius must be finite metres"),
         ([[0, 0]], [[0, 0]], 1, {"metric": "haversine"}, 'metric must be "geodesic" or "euclidean"'),
         ([[0, np.inf]], [[0, 0]], 1, {"metric": "euclidean"}, "not finite metres"),
+        ([[0, 0]], [[0, 0]], (1, -2), {}, "radius must be finite metres"),
+        ([[0, 0]], [[0, 0]], 1, {"by": "row"}, 'by must be "demand" or "site", not \'row\''),
     ],
 )
 def test_bad_input_is_named(demand: list, sites: list, radius: float, options: dict, message: str) -> None:
