@@ -34,8 +34,10 @@ def write(points: int, path: str) -> None:
 
 
 def merge(chunks: Iterable) -> None:
+    few = cfl(200_000, SITES)
+    cover_patterns(few.chunks(), few.sites, RADIUS, metric="euclidean")  # compiled, or loaded from the cache
     started = time.perf_counter()
-    found = cover_patterns(chunks, cfl(0, SITES).sites, RADIUS, metric="euclidean")
+    found = cover_patterns(chunks, few.sites, RADIUS, metric="euclidean")
     figures = {
         "points": f"{found.points.sum():,}",
         "patterns": f"{found.points.size:,}",
