@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     Flags = NDArray[np.bool_]
     # Half chains, their lengths, and how many inner nodes, half chains and lengths there are so far.
     Found = tuple[Halves, Metres, NDArray[np.int64]]
+    # Where the arcs out of junctions start, their metres, ends and half chains; where half chains start.
+    Out = tuple[Starts, Metres, Names, Names, Starts]
 
 
 ARC = np.dtype([("length", np.float64), ("begin", np.int64), ("to", np.int32), ("inside", np.int32)])
@@ -76,18 +78,16 @@ class Chains:
 
 
 @kernel
-def _neighbours(indptr: Starts, indices: Names, into: Starts, tails: Names, lengths: Metres) -> Neighbours:
+def _merge(
+    indptr: Starts, indices: Names, into: Starts, tails: Names, lengths: Metres, lists: Neighbours
+) -> None:
     """List every node's neighbours; `into`, `tails` and `lengths` are the arcs by where they lead.
 
     The neighbours w are gone through in ascending order and entered in the lists of theirs, so that what
     belongs to one neighbour comes together and is merged.
     """
-    start = np.zeros(indptr.size, np.int64)
-    for v in range(indptr.size - 1):
-        start[v + 1] = start[v] + (indptr[v + 1] - indptr[v]) + (into[v + 1] - into[v])
-    end = start[:-1].copy()
-    name, metres = np.empty(start[-1], np.int32), np.empty(start[-1], np.float64)
-    for w in range(indptr.size - 1):
+    start, end, name, metres = lists
+    for w in range(end.size):
         heads = indptr[w + 1] - indptr[w]
         for t in range(heads + into[w + 1] - into[w]):
             a = into[w] + t - heads
@@ -99,7 +99,6 @@ def _neighbours(indptr: Starts, indices: Names, into: Starts, tails: Names, leng
                 end[v] += 1
             if t >= heads:
                 metres[end[v] - 1] = min(metres[end[v] - 1], lengths[a])
-    return start, end, name, metres
 
 
 @kernel
@@ -171,19 +170,18 @@ def _take_chain(
 
 @kernel
 def _contract(
-    neighbours: Neighbours, junction: Flags, number: Names, found: Found
-) -> tuple[Starts, Metres, Names, Names, Starts]:
+    neighbours: Neighbours, junction: Flags, number: Names, queue: Names, found: Found, out: Out
+) -> int:
     """Give junctions and inner nodes numbers, each from 0, and list what leads out of junctions.
 
     A part without junctions, a ring or a path, makes one of its first node. What arcs and half chains lead
     to is left as a node of the graph.
+
+    Returns how many junctions there are.
     """
     start, end, name, metres = neighbours
+    arc_start, arc_length, arc_to, arc_half, half_start = out
     nodes = junction.size
-    queue = np.empty(nodes, np.int32)
-    arc_start, half_start = np.zeros(nodes + 1, np.int64), np.zeros(nodes + 1, np.int64)
-    arc_to, arc_half = np.empty(name.size, np.int32), np.empty(name.size, np.int32)
-    arc_length = np.empty(name.size, np.float64)
     queued = done = arcs = 0
     for turn in range(2 * nodes):
         seed = turn % nodes
@@ -206,7 +204,19 @@ def _contract(
                     arcs += 1
             done += 1
             arc_start[done], half_start[done] = arcs, found[2][1]
-    return arc_start[: done + 1], arc_length[:arcs], arc_to[:arcs], arc_half[:arcs], half_start[: done + 1]
+    return done
+
+
+def _neighbours(indptr: Starts, indices: Names, lengths: Metres) -> Neighbours:
+    from scipy.sparse import csr_array  # noqa: PLC0415 - kernels import no more than numpy and numba
+
+    nodes = indptr.size - 1
+    back = csr_array((lengths, indices, indptr), shape=(nodes, nodes)).tocsc()
+    into, tails = back.indptr.astype(np.int64), back.indices.astype(np.int32)
+    start = indptr + into
+    lists = start, start[:-1].copy(), np.empty(start[-1], np.int32), np.empty(start[-1])
+    _merge(indptr, indices, into, tails, back.data, lists)
+    return lists
 
 
 def contract(indptr: Starts, indices: Names, lengths: Metres) -> Chains:
@@ -222,19 +232,25 @@ def contract(indptr: Starts, indices: Names, lengths: Metres) -> Chains:
     indptr, indices, lengths
         As of a `RoadGraph`.
     """
-    from scipy.sparse import csr_array  # noqa: PLC0415 - kernels import no more than numpy and numba
-
-    nodes = indptr.size - 1
-    back = csr_array((lengths, indices, indptr), shape=(nodes, nodes)).tocsc()
-    into, tails = back.indptr.astype(np.int64), back.indices.astype(np.int32)
-    neighbours = _neighbours(indptr, indices, into, tails, back.data)
-    degree = neighbours[1] - neighbours[0][:-1]
-    junction = (degree == 0) | (degree > 2)
-    inner = nodes - np.count_nonzero(junction)
+    neighbours = _neighbours(indptr, indices, lengths)
+    start, end, name, _ = neighbours
+    junction = (end == start[:-1]) | (end - start[:-1] > 2)
+    nodes, inner = junction.size, junction.size - np.count_nonzero(junction)
     number, used = np.full(nodes, -1, np.int32), np.zeros(3, np.int64)
     halves, metres = np.empty((2 * inner, 5), np.int64), np.empty(4 * inner)
-    parts = _contract(neighbours, junction, number, (halves, metres, used))
-    arc_start, arc_length, arc_to, arc_half, half_start = parts
+    arc_start, half_start = np.zeros(nodes + 1, np.int64), np.zeros(nodes + 1, np.int64)
+    arc_length, arc_to, arc_half = (
+        np.empty(name.size),
+        np.empty(name.size, np.int32),
+        np.empty(name.size, np.int32),
+    )
+    out = arc_start, arc_length, arc_to, arc_half, half_start
+    junctions = _contract(
+        neighbours, junction, number, np.empty(nodes, np.int32), (halves, metres, used), out
+    )
+    arc_start, half_start = arc_start[: junctions + 1], half_start[: junctions + 1]
+    last = arc_start[-1]
+    arc_length, arc_to, arc_half = arc_length[:last], arc_to[:last], arc_half[:last]
     halves = halves[: used[1]]
     arcs = np.zeros(arc_to.size, ARC)
     arcs["length"], arcs["to"] = arc_length, number[arc_to]
@@ -244,12 +260,12 @@ def contract(indptr: Starts, indices: Names, lengths: Metres) -> Chains:
     for column, field in enumerate(_HALF_FIELDS):
         chains[field] = halves[:, column]
     chains["to"] = number[halves[:, -1]]
-    through = np.empty((nodes - arc_start.size + 1, 2), np.int32)
+    through = np.empty((nodes - junctions, 2), np.int32)
     for side, step in enumerate((1, -1)):
         half = np.flatnonzero(chains["step"] == step)
         half = half[np.argsort(chains["first"][half])]
         through[:, side] = np.repeat(half, chains["inside"][half])
-    number[~junction] += arc_start.size - 1
+    number[~junction] += junctions
     arrays = number, arc_start.copy(), arcs, half_start.copy(), chains, metres[: used[2]].copy(), through
     read_only(*arrays)
     return Chains(*arrays)

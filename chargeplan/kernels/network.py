@@ -271,18 +271,6 @@ def _expand(chains: Ways, limit: float, junctions: Reached, inside: Reached) -> 
 
 
 @kernel
-def _note(
-    start: Starts, name: Names, place: int, distance: float, ways: Metres, words: Starts, blocks: Starts
-) -> None:
-    """Note the sites at a place and their distance."""
-    for t in range(start[place], start[place + 1]):
-        site = np.int64(name[t])
-        ways[site] = distance
-        words[site >> 5] |= 1 << (site & 31)
-        blocks[site >> 10] |= 1 << ((site >> 5) & 31)
-
-
-@kernel
 def _collect(sites: Sites, reached: Reached, first: int, hits: Hits) -> None:
     """Note the sites at all nodes touched, counted from a place on, and leave the nodes untouched."""
     start, name, _ = sites
@@ -290,7 +278,11 @@ def _collect(sites: Sites, reached: Reached, first: int, hits: Hits) -> None:
     ways, words, blocks, _ = hits
     for t in range(1, touched[0] + 1):
         node = int(np.int64(touched[t]))
-        _note(start, name, first + node, distances[node], ways, words, blocks)
+        for s in range(start[first + node], start[first + node + 1]):
+            site = np.int64(name[s])
+            ways[site] = distances[node]
+            words[site >> 5] |= 1 << (site & 31)
+            blocks[site >> 10] |= 1 << ((site >> 5) & 31)
         distances[node] = np.inf
 
 
@@ -359,7 +351,8 @@ def _reach_sites(
                 metres = _grown(metres, size, 2 * most)
         for t in range(start[p], start[p + 1]):
             before = size
-            for site in found[:hit]:
+            for h in range(hit):
+                site = found[h]
                 way = leg[name[t]] + distances[site] + site_leg[site]
                 if way < radius or (way == radius and not strict):
                     names[size] = site
