@@ -72,7 +72,7 @@ def _cell_keys(
 @kernel
 def _sort_keys(keys: Places, highest: int) -> tuple[Places, Places]:
     """Return the keys (0 to `highest`) in order, and where each came from: a stable radix sort."""
-    bits = 8 if keys.size < 4096 else 11  # bits that one pass looks at
+    bits = 11 if keys.size > 4096 else (8 if keys.size > 256 else 5)  # that one pass looks at
     digits = 1 << bits
     order = np.empty_like(keys)
     for i in range(keys.size):
