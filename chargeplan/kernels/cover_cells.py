@@ -220,7 +220,7 @@ def _lay_frame(sites: Points, radius: float, metric: str) -> _Frame | None:
     least = 1e-6 * max(np.abs(low).max(), np.abs(high).max())  # far more than the digits of positions
     if metric == "geodesic":
         least = max(least, 1e-6)
-        if max(abs(low[1]), abs(high[1])) > _NORTHERNMOST or wide > 359:
+        if max(abs(low[1]), abs(high[1])) > _NORTHERNMOST:
             return None
         wide *= math.cos(math.radians((low[1] + high[1]) / 2))
     if not size.min() > least:
@@ -228,6 +228,8 @@ def _lay_frame(sites: Points, radius: float, metric: str) -> _Frame | None:
     columns = int(min(max(math.sqrt(_CELLS * (wide / tall)), 4), _CELLS // 4))
     across = columns, _CELLS // columns
     side = size / (np.array(across) - 2)  # a row of cells around, for what rounding moves across a wall
+    if metric == "geodesic" and columns * side[0] > 360:
+        return None
     corner = low - side
     first = ((sites - reach - corner) / side).astype(np.int64) - 1
     last = ((sites + reach - corner) / side).astype(np.int64) + 2

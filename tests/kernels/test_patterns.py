@@ -163,7 +163,8 @@ def test_where_cells_do_not_pay_there_are_none(
     assert not laid([], 1_000.0)
     assert not laid([[113.0, 28.0]], 0.0)
     assert not laid([[113.0, 88.0]], 120_000.0)
-    assert not laid([[-179.0, 28.0], [179.0, 28.0]], 120_000.0)
+    assert laid([[-170.0, 0.0], [170.0, 0.0]], 120_000.0)
+    assert not laid([[-179.0, 0.0], [178.0, 0.0]], 120_000.0), "with a row of cells around, more than a turn"
     assert not laid([[1e9, 1e9]], 100.0, "euclidean")
     assert not laid([[0.0, 0.0]], 0.01)
     many = rng.uniform(0, 30, (80, 2))
