@@ -51,6 +51,24 @@ class ChargeplanError(Exception):
     """Whatever chargeplan raises on purpose."""
 
 
+def json_printable(text: str) -> str:
+    r"""Escape in JSON what would steer a terminal; whoever parses it reads the same.
+
+    Parameters
+    ----------
+    text
+        JSON: such characters stand in its strings only.
+
+    Returns
+    -------
+    str
+        The same JSON, with such characters by their numbers.
+    """
+    return "".join(
+        char if char in "\n\t" or printable(char) == char else f"\\u{ord(char):04x}" for char in text
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Fault:
     """One fault of an input and the place where it is.

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from chargeplan.errors import printable
+
 instances = typer.Typer(help="The cases that ship with chargeplan.", invoke_without_command=True)
 
 Name = Annotated[str, typer.Argument(help="Name of a shipped instance.")]
@@ -34,7 +36,8 @@ def show(name: Name) -> None:
     """Print an instance's scenario file."""
     from chargeplan.instances import catalog
 
-    typer.echo(catalog.resolve(name).read_text(encoding="utf-8"), nl=False)
+    for line in catalog.resolve(name).read_text(encoding="utf-8").removesuffix("\n").split("\n"):
+        typer.echo("\t".join(map(printable, line.split("\t"))))
 
 
 @instances.command("export")

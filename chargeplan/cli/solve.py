@@ -16,6 +16,7 @@ from chargeplan.cli.exits import Exit
 from chargeplan.cli.interrupt import Interruption
 from chargeplan.cli.progress import Progress
 from chargeplan.cli.request import Request
+from chargeplan.errors import json_printable
 from chargeplan.events import Event
 
 if TYPE_CHECKING:
@@ -140,7 +141,7 @@ def _with_command(plan: Plan) -> Plan:
 def _show(problem: Problem, plan: Plan, folder: Path, *, as_json: bool, quiet: bool) -> None:
     content = (folder / "plan.json").read_text(encoding="utf-8")
     if as_json:
-        typer.echo(content, nl=False)
+        typer.echo(json_printable(content), nl=False)
     elif not quiet:
         import chargeplan as cp
         from chargeplan.cli.report import Report

@@ -63,16 +63,18 @@ def read_layer(path: str | PathLike[str], layer: str | None = None) -> gpd.GeoDa
 
 def _read_vector(path: Path, layer: str | None) -> gpd.GeoDataFrame:
     source = str(path)
+    options: dict[str, str] = {}
     if path.suffix.lower() == ".shp":
         check_shapefile(path)
     if path.suffix.lower() in _GEOJSON:
         check_geojson(path)
         source = f"GeoJSON:{path}"
+        options["DATE_AS_STRING"] = "YES"  # an id such as 2024-01-05 stays as it is written
     try:
         with warnings.catch_warnings(record=True) as remarks:
             warnings.simplefilter("always")
             layer = _choose_layer(path, source, layer)
-            frame = pyogrio.read_dataframe(source, layer=layer, on_invalid="ignore")
+            frame = pyogrio.read_dataframe(source, layer=layer, on_invalid="ignore", **options)
     except (DataSourceError, DataLayerError, FeatureError, GeometryError, ValueError, RuntimeError) as error:
         raise fault(path, f"cannot be read: {error}") from None
     if not isinstance(frame, gpd.GeoDataFrame):

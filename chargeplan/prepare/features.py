@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     OpenLayer: TypeAlias = Callable[[Layer], gpd.GeoDataFrame]
 
 DECIMALS = 7  # about a centimetre; rounded once, here, so that what is computed is what is written
+_HALF = 180.0  # degrees; what is wider was drawn across the 180th meridian
 WGS84 = pyproj.CRS("EPSG:4326")
 POINTS = ("Point", "MultiPoint", "Polygon", "MultiPolygon")
 LINES = ("LineString", "MultiLineString")
@@ -146,6 +147,8 @@ def _in_degrees(frame: gpd.GeoDataFrame, crs: str | None) -> gpd.GeoDataFrame:
             frame = frame.set_crs(crs, allow_override=True)
         if frame.crs is None:
             raise InputError('has no CRS; say which with crs = "EPSG:..."')
+        if frame.crs.is_geocentric:
+            raise InputError(f"its CRS is geocentric ({frame.crs.name}): it has no longitude and latitude")
         return frame if _is_wgs84(frame.crs) else frame.to_crs(WGS84)
     except (CRSError, ProjError) as error:
         raise InputError(f"its CRS cannot be used: {error}") from None
@@ -197,8 +200,12 @@ def _whole(
     asked = ", ".join(kinds)
     faults.add_rows(wrong, rows, lambda at: f"is a {given[at]}; read are {asked}", column="geometry")
     broken = ~absent & ~wrong & _has_nonfinite(geometry)
+    bounds = shapely.bounds(geometry)
+    wide = ~absent & ~wrong & ~broken & (bounds[:, 2] - bounds[:, 0] > _HALF)
+    says = "is more than 180 degrees wide: split it where it crosses the 180th meridian"
+    faults.add_rows(wide, rows, lambda _: says, column="geometry")
     faults.add_rows(broken, rows, lambda _: "the position is missing or not a number", column="geometry")
-    sound: npt.NDArray[np.bool_] = ~(absent | wrong | broken)
+    sound: npt.NDArray[np.bool_] = ~(absent | wrong | broken | wide)
     if kinds is POLYGONS:
         crossed = sound & ~shapely.is_valid(geometry)
         why = shapely.is_valid_reason(geometry)

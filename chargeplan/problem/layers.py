@@ -109,6 +109,9 @@ def read_layers(inputs: Inputs, open_layer: OpenLayer) -> tuple[Layers, list[Fau
     return reading.layers, reading.finish()
 
 
+_COLUMN_KEYS = {"id", "weight", "district", "status", "kind", "cost", "room"}
+
+
 class _Reading:
     """Reads layer by layer and goes on after faults."""
 
@@ -181,6 +184,7 @@ class _Reading:
             return None
         self._features.append(features)
         self.layers.warnings.extend(f"{layer.file}: {remark}" for remark in features.remarks)
+        self.layers.warnings.extend(_unread(layer, features))
         return features
 
     def _warn_of_parts(self, what: str, network: RoadNetwork) -> None:
@@ -190,3 +194,16 @@ class _Reading:
     @staticmethod
     def _sound(features: Features) -> bool:
         return not features.faults.found
+
+
+def _unread(layer: Layer, features: Features) -> list[str]:
+    """Name columns that are a key's but for capitals: they are not read, and somebody may think they are."""
+    columns = [str(name) for name in features.frame.columns]
+    keys = type(layer).model_fields.keys() & _COLUMN_KEYS
+    silent = [key for key in sorted(keys) if getattr(layer, key) is None and key not in columns]
+    return [
+        f'{layer.file}: the column {name!r} is not read as {key}; to have it read, say {key} = "{name}"'
+        for key in silent
+        for name in columns
+        if name.casefold() == key
+    ]

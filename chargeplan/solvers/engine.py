@@ -31,6 +31,7 @@ _FIRST_SEARCH = 1.0  # units of work before the LP bound is asked for
 _SMALL = 100_000  # entries of a reduced coverage up to which a backend is given most of the work
 _LP_SHARE = 0.6  # of the time that is left, for the LP bound
 _ASCENT_SECONDS = 1.5  # for a bound where the LP had no time
+_WIDEST_GAP = 0.999
 _UNTIMED_SEARCH = 10.0  # units of work for a search that nothing limits
 
 
@@ -243,7 +244,7 @@ class _Work:
             [value for value in (self.run.best, self.run.bound) if value is not None],
         )
         ratios = [abs(value) / max(abs(value - self.reduction.offset), 1e-9) for value in known]
-        return gap * min(ratios, default=1.0)
+        return min(gap * min(ratios, default=1.0), _WIDEST_GAP)
 
     def _take(self, answer: Answer, backend: Backend) -> None:
         if answer.status == "infeasible":

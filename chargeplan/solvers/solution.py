@@ -69,8 +69,8 @@ class Limits:
             value = getattr(self, name)
             if value is not None and not 0.0 < value < math.inf:
                 raise InputError(f"{name} is {value}; it must be positive")
-        if not 0.0 <= self.gap < math.inf:
-            raise InputError(f"gap is {self.gap}; it must not be negative")
+        if not 0.0 <= self.gap < 1.0:
+            raise InputError(f"gap is {self.gap}; it must be from 0 to below 1: 0.01 is 1 %")
         if self.threads is not None and self.threads < 1:
             raise InputError(f"threads is {self.threads}; it must be at least 1")
         if not 0 <= self.seed < 2**31:
@@ -96,7 +96,9 @@ class Solution:
         (N,) site index that serves each demand point, -1 where none does; None where the model assigns
         nobody.
     certificate
-        What proves the bound by arithmetic alone; None where the backend's word is all there is.
+        The best proof by arithmetic alone; None where there is none.
+    block_certificate
+        What proves a bound of kind ``"block-certificate"``: `BlockCertificate.reprove` checks it.
     seconds
         By stage.
     reproducible
@@ -116,6 +118,7 @@ class Solution:
     selected: NDArray[np.int64] | None = None
     assignment: NDArray[np.int64] | None = None
     certificate: Any = None
+    block_certificate: Any = None
     seconds: dict[str, float] = field(default_factory=dict)
     reproducible: bool = True
     uncoverable: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
