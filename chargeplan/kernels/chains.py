@@ -71,6 +71,9 @@ class Chains:
     lengths: Metres
     through: Names
 
+    def __post_init__(self) -> None:
+        read_only(*vars(self).values())
+
     @property
     def junctions(self) -> int:
         """How many junctions there are."""
@@ -236,36 +239,47 @@ def contract(indptr: Starts, indices: Names, lengths: Metres) -> Chains:
     start, end, name, _ = neighbours
     junction = (end == start[:-1]) | (end - start[:-1] > 2)
     nodes, inner = junction.size, junction.size - np.count_nonzero(junction)
-    number, used = np.full(nodes, -1, np.int32), np.zeros(3, np.int64)
-    halves, metres = np.empty((2 * inner, 5), np.int64), np.empty(4 * inner)
+    number, queue = np.full(nodes, -1, np.int32), np.empty(nodes, np.int32)
+    halves, metres, used = np.empty((2 * inner, 5), np.int64), np.empty(4 * inner), np.zeros(3, np.int64)
     arc_start, half_start = np.zeros(nodes + 1, np.int64), np.zeros(nodes + 1, np.int64)
-    arc_length, arc_to, arc_half = (
-        np.empty(name.size),
-        np.empty(name.size, np.int32),
-        np.empty(name.size, np.int32),
+    length, (to, half) = np.empty(name.size), np.empty((2, name.size), np.int32)
+    out = arc_start, length, to, half, half_start
+    junctions = _contract(neighbours, junction, number, queue, (halves, metres, used), out)
+    arc_start, half_start = arc_start[: junctions + 1].copy(), half_start[: junctions + 1].copy()
+    halves, arcs = halves[: used[1]], slice(arc_start[-1])
+    return Chains(
+        np.where(junction, number, number + junctions).astype(np.int32),
+        arc_start,
+        _arcs(length[arcs], number[to[arcs]], half[arcs], halves),
+        half_start,
+        _half_chains(halves, number),
+        metres[: used[2]].copy(),
+        _through(halves),
     )
-    out = arc_start, arc_length, arc_to, arc_half, half_start
-    junctions = _contract(
-        neighbours, junction, number, np.empty(nodes, np.int32), (halves, metres, used), out
-    )
-    arc_start, half_start = arc_start[: junctions + 1], half_start[: junctions + 1]
-    last = arc_start[-1]
-    arc_length, arc_to, arc_half = arc_length[:last], arc_to[:last], arc_half[:last]
-    halves = halves[: used[1]]
-    arcs = np.zeros(arc_to.size, ARC)
-    arcs["length"], arcs["to"] = arc_length, number[arc_to]
-    chained = np.flatnonzero(arc_half >= 0)
-    arcs["begin"][chained], arcs["inside"][chained] = halves[arc_half[chained]][:, [0, 2]].T
-    chains = np.empty(len(halves), HALF)
+
+
+def _arcs(length: Metres, to: Names, half: Names, halves: Halves) -> Records:
+    arcs = np.zeros(length.size, ARC)
+    arcs["length"], arcs["to"] = length, to
+    chained = np.flatnonzero(half >= 0)
+    arcs["begin"][chained], arcs["inside"][chained] = halves[half[chained]][:, [0, 2]].T
+    return arcs
+
+
+def _half_chains(halves: Halves, number: Names) -> Records:
+    records = np.empty(len(halves), HALF)
     for column, field in enumerate(_HALF_FIELDS):
-        chains[field] = halves[:, column]
-    chains["to"] = number[halves[:, -1]]
-    through = np.empty((nodes - junctions, 2), np.int32)
-    for side, step in enumerate((1, -1)):
-        half = np.flatnonzero(chains["step"] == step)
-        half = half[np.argsort(chains["first"][half])]
-        through[:, side] = np.repeat(half, chains["inside"][half])
-    number[~junction] += junctions
-    arrays = number, arc_start.copy(), arcs, half_start.copy(), chains, metres[: used[2]].copy(), through
-    read_only(*arrays)
-    return Chains(*arrays)
+        records[field] = halves[:, column]
+    records["to"] = number[halves[:, -1]]
+    return records
+
+
+def _through(halves: Halves) -> Names:
+    """Find the two half chains through every inner node: the nodes within a chain follow one another."""
+    _, first, inside, step, _ = halves.T
+    sides = []
+    for way in (1, -1):
+        half = np.flatnonzero(step == way)
+        half = half[np.argsort(first[half])]
+        sides.append(np.repeat(half, inside[half]))
+    return np.column_stack(sides).astype(np.int32)
