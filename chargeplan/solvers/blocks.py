@@ -9,7 +9,6 @@ The answer depends on the seed and the work alone, not on the number of threads.
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -24,7 +23,7 @@ from chargeplan.solvers.block_certificate import (
     certifiable_scale,
     price,
 )
-from chargeplan.solvers.exact import solve_exactly
+from chargeplan.solvers.exact import Workers, solve_exactly
 from chargeplan.solvers.partition import Part, split
 
 if TYPE_CHECKING:
@@ -33,11 +32,11 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from chargeplan.solvers.bounds import Relaxation
+    from chargeplan.solvers.exact import TimeLeft
     from chargeplan.solvers.matrix import MatrixModel
     from chargeplan.solvers.models.covering import CoveringModel
     from chargeplan.solvers.reduction import Reduction
 
-    TimeLeft = Callable[[], float | None]
     _Move = Callable[["_Team", float | None], bool]
 
 _LEAF = 8.0  # open sites that the smallest blocks pay for, about
@@ -174,6 +173,12 @@ class BlockBound:
         """How many blocks there are."""
         return len(self._best.blocks)
 
+    @property
+    def overlap(self) -> float:
+        """How many blocks share a site, on average: near 1 where demand is spread over a map."""
+        sizes = sum(block.piece.sites.size for block in self._best.blocks.values())
+        return sizes / max(self.model.cost.size, 1)
+
     def run(self, work: float, best: float | None, time_left: TimeLeft) -> float:
         """Improve the bound.
 
@@ -184,7 +189,7 @@ class BlockBound:
         best
             Objective of the best plan, which the bound is to approach; None where none is known.
         time_left
-            Asked before every block for the seconds left, None for no limit. What the clock cuts is not
+            Asked now and then for the seconds left, None for no limit. What the clock cuts is not
             reproducible.
 
         Returns
@@ -192,8 +197,8 @@ class BlockBound:
         float
             Units of work spent.
         """
-        with ThreadPoolExecutor(self._threads) as pool:
-            team = _Team(pool, self.model, self._seed, time_left)
+        with Workers(self._threads, time_left) as workers:
+            team = _Team(workers, self.model, self._seed)
             while team.work < work and not self.stalled and not team.cut:
                 self._advance(team, best)
         self.spent += team.work
@@ -480,27 +485,25 @@ class BlockBound:
 
 
 class _Team:
-    """Workers that solve blocks, and what they have spent."""
+    """Workers that solve blocks of a model, and what they have spent."""
 
-    def __init__(
-        self, pool: ThreadPoolExecutor, model: CoveringModel, seed: int, time_left: TimeLeft
-    ) -> None:
+    def __init__(self, workers: Workers, model: CoveringModel, seed: int) -> None:
         self.work = 0.0
-        self.cut = False
-        self._pool, self._model, self._seed, self._time_left = pool, model, seed, time_left
+        self._workers, self._model, self._seed = workers, model, seed
+
+    @property
+    def cut(self) -> bool:
+        """Whether the time is up."""
+        return self._workers.cut
 
     def solve(self, state: _State, blocks: dict[int, _Block], cap: float) -> dict[int, _Block]:
         """Solve blocks at the state's prices, in any order, each with the same work."""
-        done = self._pool.map(lambda block: self._solve(block, state.worth, cap), blocks.values())
+        done = self._workers.map(lambda block: self._solve(block, state.worth, cap), blocks.values())
         result = dict(zip(blocks, done, strict=True))
         self.work += sum(block.work for block in result.values())
         return result
 
     def _solve(self, block: _Block, worth: NDArray[np.int64], cap: float) -> _Block:
-        seconds = self._time_left()
-        if seconds is not None and seconds <= 0.0:
-            self.cut = True
-            return block
         piece, paid = block.piece, block.share > 0
         need, must = self._model.need[piece.rows], self._model.must[piece.rows]
         left = need - piece.coverage.astype(np.int64) @ (~paid).astype(np.int64)
@@ -510,17 +513,12 @@ class _Team:
         if not matrix.objective.size:
             return replace(block, bound=constant, opened=opened, work=0.0, solved=True)
         start = _start(matrix, block.opened[paid].astype(np.float64))
-        answer = solve_exactly(matrix, cap, start=start, time_limit=seconds, seed=self._seed)
-        proven = constant + answer.bound if answer.bound is not None else block.bound
-        if answer.values is not None:
-            opened[paid] = answer.values[: int(paid.sum())] > 0.5
-        return replace(
-            block,
-            bound=max(block.bound, proven),
-            opened=opened if answer.values is not None else block.opened,
-            work=answer.work,
-            solved=answer.optimal,
-        )
+        answer = self._workers.solve(matrix, cap, start=start, seed=self._seed)
+        known = block.bound if answer.bound is None else max(block.bound, constant + answer.bound)
+        if answer.values is None:
+            return replace(block, bound=known, work=answer.work, solved=False)
+        opened[paid] = answer.values[: int(paid.sum())] > 0.5
+        return replace(block, bound=known, opened=opened, work=answer.work, solved=answer.optimal)
 
 
 def multipliers(

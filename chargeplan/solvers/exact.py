@@ -3,19 +3,28 @@
 from __future__ import annotations
 
 import math
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import numpy as np
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
     from numpy.typing import NDArray
 
     from chargeplan.solvers.matrix import MatrixModel
 
+    TimeLeft = Callable[[], float | None]
+
+T = TypeVar("T")
+R = TypeVar("R")
+
 WORK_PER_UNIT = 0.25  # CP-SAT's deterministic seconds in a unit of work
 _NOISE = 1e-6  # of a bound that is whole
+_GLANCE = 0.1  # seconds between two looks at the clock
 
 
 @dataclass(frozen=True)
@@ -41,15 +50,74 @@ class Exact:
     infeasible: bool = False
 
 
+class Workers:
+    """Threads that solve small problems side by side, each by itself, until the time is up.
+
+    Parameters
+    ----------
+    threads
+        How many.
+    time_left
+        Asked now and then for the seconds left, None for no limit.
+
+    Attributes
+    ----------
+    cut
+        Whether the time was up before the work was done; what was found then is not reproducible.
+    """
+
+    def __init__(self, threads: int, time_left: TimeLeft) -> None:
+        self.cut = False
+        self._time_left = time_left
+        self._pool = ThreadPoolExecutor(threads)
+        self._running: set[Any] = set()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.cut = True
+        self._stop()
+        self._pool.shutdown()
+
+    def map(self, function: Callable[[T], R], items: Iterable[T]) -> list[R]:
+        """Apply a function that calls `solve` to all items; results in their order."""
+        jobs = [self._pool.submit(function, item) for item in items]
+        while wait(jobs, timeout=_GLANCE).not_done:
+            if self._up():
+                self._stop()
+        return [job.result() for job in jobs]
+
+    def solve(
+        self, model: MatrixModel, work: float, *, start: NDArray[np.float64] | None = None, seed: int = 0
+    ) -> Exact:
+        """Solve a small model as `solve_exactly` does, unless the time is up."""
+        if self._up():
+            return Exact(None, None, 0.0)
+        from ortools.sat.python import cp_model  # noqa: PLC0415 - loaded when first used
+
+        solver = cp_model.CpSolver()
+        self._running.add(solver)
+        try:
+            return _solved(cp_model, solver, model, work, start, seed)
+        finally:
+            self._running.discard(solver)
+
+    def _up(self) -> bool:
+        seconds = self._time_left()
+        if seconds is not None and seconds <= 0.0:
+            self.cut = True
+        return self.cut
+
+    def _stop(self) -> None:
+        for solver in tuple(self._running):
+            solver.stop_search()
+
+
 def solve_exactly(
-    model: MatrixModel,
-    work: float,
-    *,
-    start: NDArray[np.float64] | None = None,
-    time_limit: float | None = None,
-    seed: int = 0,
+    model: MatrixModel, work: float, *, start: NDArray[np.float64] | None = None, seed: int = 0
 ) -> Exact:
-    """Solve a small model of whole objective by one worker.
+    """Solve a small model of whole numbers by one worker.
 
     Parameters
     ----------
@@ -59,8 +127,6 @@ def solve_exactly(
         Units after which the worker gives up.
     start
         (C,) values of a known solution.
-    time_limit
-        Seconds after which the worker gives up; the answer is then not reproducible.
     seed
         Of the worker's random choices.
 
@@ -71,21 +137,17 @@ def solve_exactly(
     """
     from ortools.sat.python import cp_model  # noqa: PLC0415 - loaded when first used
 
+    return _solved(cp_model, cp_model.CpSolver(), model, work, start, seed)
+
+
+def _solved(
+    cp_model: Any, solver: Any, model: MatrixModel, work: float, start: NDArray[np.float64] | None, seed: int
+) -> Exact:
     built = _written(cp_model, model)
     if start is not None:
         built.proto.solution_hint.vars.extend(range(start.size))
         built.proto.solution_hint.values.extend(np.round(start).astype(int).tolist())
-    solver = cp_model.CpSolver()
-    parameters = solver.parameters
-    parameters.num_workers = 1
-    parameters.random_seed = seed
-    parameters.linearization_level = 2
-    # Measured on blocks of a few hundred rows: without cuts and led by the LP, a third less time.
-    parameters.cut_level = 0
-    parameters.search_branching = type(parameters.search_branching).LP_SEARCH
-    parameters.max_deterministic_time = WORK_PER_UNIT * work
-    if time_limit is not None:
-        parameters.max_time_in_seconds = max(time_limit, 0.0)
+    _set_up(solver.parameters, work, seed)
     status = solver.solve(built)
     spent = solver.response_proto.deterministic_time / WORK_PER_UNIT
     if status == cp_model.INFEASIBLE:
@@ -96,6 +158,16 @@ def solve_exactly(
     claimed = solver.best_objective_bound
     bound = math.floor(claimed + _NOISE) if model.maximise else math.ceil(claimed - _NOISE)
     return Exact(values, bound, spent, optimal=status == cp_model.OPTIMAL)
+
+
+def _set_up(parameters: Any, work: float, seed: int) -> None:
+    parameters.num_workers = 1
+    parameters.random_seed = seed
+    parameters.max_deterministic_time = WORK_PER_UNIT * work
+    parameters.linearization_level = 2
+    # Measured on blocks of a few hundred rows: without cuts and led by the LP, a third less time.
+    parameters.cut_level = 0
+    parameters.search_branching = type(parameters.search_branching).LP_SEARCH
 
 
 def _written(cp_model: Any, model: MatrixModel) -> Any:

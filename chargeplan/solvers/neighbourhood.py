@@ -6,20 +6,18 @@ shrinks when they are not. Several apart are solved at a time; the plan depends 
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy.sparse import csr_array
 
-from chargeplan.solvers.exact import solve_exactly
+from chargeplan.solvers.exact import Workers
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from numpy.typing import NDArray
 
+    from chargeplan.solvers.exact import TimeLeft
     from chargeplan.solvers.matrix import MatrixModel
     from chargeplan.solvers.models.covering import CoveringModel
 
@@ -70,7 +68,7 @@ class Neighbourhoods:
         """Go on from another plan, (M,) bool, that the model allows."""
         self.best = plan.copy()
 
-    def run(self, work: float, time_left: Callable[[], float | None]) -> float:
+    def run(self, work: float, time_left: TimeLeft) -> float:
         """Search on.
 
         Parameters
@@ -78,7 +76,7 @@ class Neighbourhoods:
         work
             Units of work; the batch that exceeds them is finished.
         time_left
-            Asked before every batch for the seconds left, None for no limit. What the clock cuts is not
+            Asked now and then for the seconds left, None for no limit. What the clock cuts is not
             reproducible.
 
         Returns
@@ -87,21 +85,19 @@ class Neighbourhoods:
             Units of work spent.
         """
         spent = 0.0
-        with ThreadPoolExecutor(self._threads) as pool:
+        with Workers(self._threads, time_left) as workers:
             while spent < work:
-                seconds = time_left()
-                if seconds is not None and seconds <= 0.0:
+                answered = self._batch(workers)
+                if workers.cut:
                     break
                 # What a batch costs besides counts as well, or work that finds nothing would never end.
-                spent += self._batch(pool, seconds) + _OVERHEAD
+                spent += answered + _OVERHEAD
         self.spent += spent
         return spent
 
-    def _batch(self, pool: ThreadPoolExecutor, seconds: float | None) -> float:
+    def _batch(self, workers: Workers) -> float:
         parts = self._draw()
-        answers = list(
-            pool.map(lambda part: solve_exactly(part.matrix, _CAP, time_limit=seconds, seed=part.seed), parts)
-        )
+        answers = workers.map(lambda part: workers.solve(part.matrix, _CAP, seed=part.seed), parts)
         for part, answer in zip(parts, answers, strict=True):
             self._size *= _GROWTH if answer.optimal and answer.work < 0.5 * _CAP else 1.0 / _GROWTH
             if answer.values is not None:

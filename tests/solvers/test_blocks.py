@@ -46,7 +46,7 @@ def improved(model: CoveringModel, work: float = 3.0, **settings: int) -> BlockB
     return bound
 
 
-@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize("seed", range(6))
 def test_a_block_bound_never_exceeds_the_optimum(setting: str, seed: int) -> None:
     """In every setting the certificate's bound is true, and another backend proves its blocks."""
     model = random_model(setting, seed)
