@@ -118,5 +118,6 @@ class PlanRecord(Record):
 
 
 def json_schema() -> dict[str, Any]:
-    """Return the JSON schema of plan.json."""
-    return PlanRecord.model_json_schema(by_alias=True)
+    """Return the JSON schema of plan.json; it ships as ``chargeplan/plan/plan.schema.json`` too."""
+    schema = PlanRecord.model_json_schema(by_alias=True)
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+from importlib.resources import files
 
 import geopandas as gpd
 import pytest
@@ -38,6 +39,22 @@ def test_plan_json_is_as_its_schema_says(plan):
     assert schema["additionalProperties"] is False
     used = {definition["title"] for definition in schema["$defs"].values()}
     assert {"StandardRecord", "AuditRecord", "InfeasibleRecord", "Provenance"} <= used
+
+
+def test_the_schema_that_ships_is_current():
+    """The file in the package is what the model says; write it anew with json_schema() when this fails."""
+    shipped = files("chargeplan.plan").joinpath("plan.schema.json").read_text(encoding="utf-8")
+    assert json.loads(shipped) == json_schema()
+
+
+def test_plan_json_is_valid_by_the_shipped_schema(plan):
+    """Another program's validator takes the plan, and refuses one with a key too few or of another type."""
+    jsonschema = pytest.importorskip("jsonschema")
+    validator = jsonschema.Draft202012Validator(json_schema())
+    validator.check_schema(json_schema())
+    assert not list(validator.iter_errors(plan))
+    assert list(validator.iter_errors({**plan, "cost": "much"}))
+    assert list(validator.iter_errors({key: value for key, value in plan.items() if key != "status"}))
 
 
 @pytest.mark.parametrize("name", LAYERS)
