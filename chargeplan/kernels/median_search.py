@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     Distances = NDArray[np.float64]
     Names = NDArray[np.int64]
 
-_FIRST_CYCLE = 10  # steps per site from hot to cold; each further cycle takes twice as many
+_FIRST_CYCLE = 2  # steps per site from hot to cold; each further cycle takes twice as many
 _HOT = 0.2  # of the average loss, or cost, per open site: what a step may cost at the beginning of a cycle
 _COLD = 0.01  # of that, at the end
 
