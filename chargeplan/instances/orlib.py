@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -95,9 +96,71 @@ def read_p_median(path: str | os.PathLike[str]) -> tuple[NDArray[np.float64], in
     return np.asarray(shortest_path(graph, directed=False), np.float64), stations
 
 
+@dataclass(frozen=True, slots=True)
+class FacilityLocation:
+    """A facility location instance, its arrays named as `chargeplan.solvers.facility_location` takes them.
+
+    Parameters
+    ----------
+    assignment_cost
+        (N, M) cost of serving the whole of each demand point from each site.
+    opening_cost, capacity
+        (M,) of each site.
+    demand
+        (N,) of each demand point.
+    """
+
+    assignment_cost: NDArray[np.float64]
+    opening_cost: NDArray[np.float64]
+    capacity: NDArray[np.float64]
+    demand: NDArray[np.float64]
+
+
+def read_facility_location(path: str | os.PathLike[str]) -> FacilityLocation:
+    """Read a facility location instance (cap files).
+
+    Parameters
+    ----------
+    path
+        A file with the number of sites and demand points, each site's capacity and opening cost, then for
+        each demand point its demand and what it costs to serve it whole from each site.
+
+    Returns
+    -------
+    FacilityLocation
+        Its arrays.
+
+    Raises
+    ------
+    InputError
+        The file is missing, or does not hold what its first line says.
+    """
+    numbers = _numbers(path)
+    if numbers.size < 2 or numbers[0] < 1 or numbers[1] < 0:
+        raise InputError(Fault("does not begin with its numbers of sites and demand points", file=str(path)))
+    sites, points = numbers[:2].astype(np.int64).tolist()
+    place = 2 + 2 * sites
+    if numbers.size < place + points * (sites + 1):
+        raise InputError(Fault("ends before its costs do", file=str(path)))
+    capacity, opening = numbers[2:place].reshape(sites, 2).T.copy()
+    rows = numbers[place : place + points * (sites + 1)].reshape(points, sites + 1)
+    return FacilityLocation(rows[:, 1:].copy(), opening, capacity, rows[:, 0].copy())
+
+
 def _whole_numbers(path: str | os.PathLike[str]) -> NDArray[np.int64]:
     """Return all numbers of a file."""
     try:
         return np.array(Path(path).read_text(encoding="ascii").split(), np.int64)
     except (OSError, ValueError) as error:
         raise InputError(Fault(f"cannot be read as whole numbers: {error}", file=str(path))) from None
+
+
+def _numbers(path: str | os.PathLike[str]) -> NDArray[np.float64]:
+    """Return all numbers of a file, which must be finite."""
+    try:
+        numbers = np.array(Path(path).read_text(encoding="ascii").split(), np.float64)
+    except (OSError, ValueError) as error:
+        raise InputError(Fault(f"cannot be read as numbers: {error}", file=str(path))) from None
+    if not np.isfinite(numbers).all():
+        raise InputError(Fault("holds a number that is not finite", file=str(path)))
+    return numbers

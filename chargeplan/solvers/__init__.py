@@ -9,6 +9,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from chargeplan.solvers.allocation import AllocatedSolution
+    from chargeplan.solvers.models.capacitated_covering import capacitated_set_covering
+    from chargeplan.solvers.models.facility_location import facility_location
     from chargeplan.solvers.models.maximal_covering import maximal_covering
     from chargeplan.solvers.models.p_center import p_center
     from chargeplan.solvers.models.p_dispersion import p_dispersion
@@ -16,11 +19,25 @@ if TYPE_CHECKING:
     from chargeplan.solvers.models.set_covering import set_covering
     from chargeplan.solvers.solution import Limits, Solution
 
-__all__ = ["Limits", "Solution", "maximal_covering", "p_center", "p_dispersion", "p_median", "set_covering"]
+__all__ = [
+    "AllocatedSolution",
+    "Limits",
+    "Solution",
+    "capacitated_set_covering",
+    "facility_location",
+    "maximal_covering",
+    "p_center",
+    "p_dispersion",
+    "p_median",
+    "set_covering",
+]
 
 _ROOMS = {
+    "AllocatedSolution": "allocation",
     "Limits": "solution",
     "Solution": "solution",
+    "capacitated_set_covering": "models.capacitated_covering",
+    "facility_location": "models.facility_location",
     "maximal_covering": "models.maximal_covering",
     "p_center": "models.p_center",
     "p_dispersion": "models.p_dispersion",

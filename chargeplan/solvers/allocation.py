@@ -1,0 +1,182 @@
+"""Facility location as arrays: who may be served where, what it costs, and what a plan of it is.
+
+With y_j = 1 where site j is open and x_ij the share of demand point i that it serves::
+
+    min  sum_j opening_j y_j + sum_ij cost_ij x_ij
+         sum_j x_ij = 1                              every demand point i
+         x_ij <= y_j                                 every pair that is allowed
+         sum_i demand_i x_ij <= capacity_j y_j       every site j, where capacities are given
+         opened_j <= y_j <= 1 - closed_j
+
+Shares are whole with a single source, and may be whole without capacities (Balinski 1965). With costs of 0
+it is capacitated set covering (Current & Storbeck 1988).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy.sparse import csr_array
+
+from chargeplan.errors import WrongAnswer
+from chargeplan.solvers.solution import Solution
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+TOLERANCE = 1e-9  # of a capacity or a share, for the rounding of sums
+
+
+@dataclass(frozen=True)
+class AllocationInstance:
+    """A facility location problem as it was asked: N demand points, M sites, P pairs that are allowed.
+
+    Parameters
+    ----------
+    points
+        How many demand points there are.
+    row, site, cost
+        (P,) the pairs, by demand point and by cost within it, and the cost of serving the demand point whole.
+    opening
+        (M,) cost of a station.
+    demand, capacity
+        (N,) and (M,); `capacity` is None where stations serve any demand.
+    opened, closed
+        (M,) bool, sites whose state is given.
+    single_source
+        Whether a demand point is served by one station alone.
+    """
+
+    points: int
+    row: NDArray[np.int64]
+    site: NDArray[np.int64]
+    cost: NDArray[np.float64]
+    opening: NDArray[np.float64]
+    demand: NDArray[np.float64]
+    capacity: NDArray[np.float64] | None
+    opened: NDArray[np.bool_]
+    closed: NDArray[np.bool_]
+    single_source: bool = False
+
+    @property
+    def sites(self) -> int:
+        """How many sites there are."""
+        return self.opening.size
+
+    @property
+    def split(self) -> bool:
+        """Whether a plan may have to serve a demand point from several stations."""
+        return self.capacity is not None and not self.single_source
+
+    @cached_property
+    def whole(self) -> bool:
+        """Whether every plan's objective is a whole number."""
+        whole = bool((self.opening == np.floor(self.opening)).all())
+        if self.split:
+            return whole and not self.cost.any()
+        return whole and bool((self.cost == np.floor(self.cost)).all())
+
+    @cached_property
+    def permitted(self) -> AllocationInstance:
+        """The same without the pairs of closed sites."""
+        keep = ~self.closed[self.site]
+        if keep.all():
+            return self
+        return AllocationInstance(
+            self.points, self.row[keep], self.site[keep], self.cost[keep], self.opening, self.demand,
+            self.capacity, self.opened, self.closed, self.single_source,
+        )  # fmt: skip
+
+    def unserved(self) -> NDArray[np.int64]:
+        """Demand points that no permitted site may serve."""
+        return np.flatnonzero(np.bincount(self.permitted.row, minlength=self.points) == 0)
+
+
+@dataclass(frozen=True)
+class Allocation:
+    """A plan: open sites, and the share of each demand point that each pair serves.
+
+    Parameters
+    ----------
+    open_sites
+        (M,) bool.
+    share
+        (P,) shares, of the pairs of the permitted sites.
+    cost
+        Of stations and pairs together.
+    """
+
+    open_sites: NDArray[np.bool_]
+    share: NDArray[np.float64]
+    cost: float
+
+
+def allocation(
+    instance: AllocationInstance, open_sites: NDArray[np.bool_], share: NDArray[np.float64]
+) -> Allocation:
+    """Make a plan of the permitted pairs, its cost and its rows checked.
+
+    Parameters
+    ----------
+    instance
+        Without pairs of closed sites.
+    open_sites, share
+        (M,) bool and (P,).
+
+    Raises
+    ------
+    WrongAnswer
+        A demand point is not served whole, or by a site that is closed, or a capacity is exceeded.
+    """
+    served = np.bincount(instance.row, share, instance.points)
+    faults = {
+        "serves a demand point in part": (np.abs(served - 1.0) > TOLERANCE).any(),
+        "has a share below 0": (share < 0.0).any(),
+        "serves from a closed site": (share[~open_sites[instance.site]] != 0.0).any(),
+        "opens or closes a given site": (open_sites & instance.closed | ~open_sites & instance.opened).any(),
+        "splits a demand point": instance.single_source and ((share != 0.0) & (share != 1.0)).any(),
+    }
+    if instance.capacity is not None:
+        load = np.bincount(instance.site, instance.demand[instance.row] * share, instance.sites)
+        faults["exceeds a capacity"] = (load > instance.capacity * (1 + TOLERANCE)).any()
+    for fault, found in faults.items():
+        if found:
+            raise WrongAnswer(f"a plan {fault}")
+    cost = float(instance.opening[open_sites].sum() + (instance.cost * share).sum())
+    return Allocation(open_sites, share, cost)
+
+
+@dataclass(frozen=True, slots=True)
+class AllocatedSolution(Solution):
+    """A `Solution` that also says how demand is split.
+
+    Parameters
+    ----------
+    flow
+        (N, M) the share of each demand point that each station serves, rows adding up to 1; None without a
+        plan. `assignment` names the station that serves the most of it.
+    """
+
+    flow: csr_array | None = field(default=None)
+
+
+def flows(instance: AllocationInstance, plan: Allocation | None) -> csr_array | None:
+    """Return a plan's shares as an (N, M) array."""
+    if plan is None:
+        return None
+    used = plan.share > 0.0
+    places = (instance.row[used], instance.site[used])
+    return csr_array((plan.share[used], places), shape=(instance.points, instance.sites))
+
+
+def most_served_by(flow: csr_array | None) -> NDArray[np.int64] | None:
+    """Return for each demand point the site that serves the most of it, the first of several: (N,)."""
+    if flow is None:
+        return None
+    row = np.repeat(np.arange(flow.shape[0]), np.diff(flow.indptr))
+    order = np.lexsort((flow.indices, -flow.data, row))
+    first = np.flatnonzero(np.diff(row[order], prepend=-1))
+    return np.asarray(flow.indices[order][first], np.int64)

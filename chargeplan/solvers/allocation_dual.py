@@ -1,0 +1,163 @@
+"""Multipliers of facility location: the Lagrangian of its assignment rows, raised by subgradient steps."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from chargeplan.solvers.allocation import AllocationInstance
+
+_FIRST_STEP = 1.0  # as a part of the step that would reach the best plan were the bound linear
+_LAST_STEP = 1e-4  # below this part of it nothing moves any more
+_PATIENCE = 20  # steps without a better bound before they are made shorter
+_SHORTER = 0.75
+_BETTER = 0.01  # of the gap: what counts as a better bound
+_MEMORY = 0.8  # of the direction of the step before
+
+
+class AllocationDual:
+    """Multipliers of the demand points, and prices of the sites' room that fit them best.
+
+    Parameters
+    ----------
+    instance
+        Without pairs of closed sites; every demand point has a site.
+
+    Notes
+    -----
+    Given the multipliers, each site by itself is a continuous knapsack (Cornuejols, Sridharan & Thizy 1991),
+    whose own multiplier is the price of its room: the profit per demand of the demand point that fills it.
+    Steps as Held, Wolfe & Crowder (1974), directions as Camerini, Fratta & Maffioli (1975).
+    """
+
+    def __init__(self, instance: AllocationInstance) -> None:
+        self.instance = instance
+        self._demand = instance.demand[instance.row]
+        self._least = np.full(instance.points, np.inf)
+        np.minimum.at(self._least, instance.row, instance.cost)
+        self._now = self._begin()
+        self._direction = np.zeros(instance.points)
+        self._step, self._waited = _FIRST_STEP, 0
+        self.bound = -np.inf
+        self.rows, self.prices = self._now, np.zeros(instance.sites)
+        self.reduced = np.zeros(instance.sites)
+        self.converged = instance.points == 0
+
+    def run(self, steps: int, target: float) -> None:
+        """Improve the multipliers.
+
+        Parameters
+        ----------
+        steps
+            How many steps at most.
+        target
+            Cost of the best plan known.
+        """
+        for _ in range(steps):
+            if self.converged:
+                return
+            self._take_step(target)
+
+    def offer(self, rows: NDArray[np.float64], prices: NDArray[np.float64]) -> None:
+        """Take over multipliers from elsewhere if they prove more."""
+        rows, prices = np.maximum(rows, 0.0), np.maximum(prices, 0.0)
+        gain = np.maximum(rows[self.instance.row] - self.instance.cost - self._priced(prices), 0.0)
+        reduced = self._reduced(gain, prices)
+        bound = self._value(rows, reduced)
+        if bound > self.bound:
+            self.bound, self.rows, self.prices, self.reduced = bound, rows, prices, reduced
+
+    def _begin(self) -> NDArray[np.float64]:
+        """Let every demand point pay for its least cost and a fair part of that site's opening."""
+        sites = np.bincount(self.instance.site, minlength=self.instance.sites)
+        part = self.instance.opening / np.maximum(sites, 1)
+        paid = np.full(self.instance.points, np.inf)
+        np.minimum.at(paid, self.instance.row, self.instance.cost + part[self.instance.site])
+        return paid
+
+    def _take_step(self, target: float) -> None:
+        gain = np.maximum(self._now[self.instance.row] - self.instance.cost, 0.0)
+        share = (gain > 0.0).astype(np.float64)
+        prices = np.zeros(self.instance.sites)
+        if self.instance.capacity is not None:
+            self._fill(gain, share, prices)
+            gain = np.maximum(gain - self._priced(prices), 0.0)
+        reduced = self._reduced(gain, prices)
+        value = self._value(self._now, reduced)
+        self._judge(value, reduced, prices, target)
+        worth = (reduced < 0.0) | self.instance.opened
+        served = np.bincount(self.instance.row, share * worth[self.instance.site], self.instance.points)
+        self._move(np.asarray(1.0 - served, np.float64), value, target)
+
+    def _fill(
+        self, gain: NDArray[np.float64], share: NDArray[np.float64], prices: NDArray[np.float64]
+    ) -> None:
+        """Fill the sites that more would use than they hold, the best profit per demand first."""
+        capacity = self.instance.capacity
+        assert capacity is not None
+        load = np.bincount(self.instance.site, self._demand * share, self.instance.sites)
+        crowded = load > capacity
+        pairs = np.flatnonzero(crowded[self.instance.site] & (gain > 0.0) & (self._demand > 0.0))
+        if not pairs.size:
+            return
+        ratio = gain[pairs] / self._demand[pairs]
+        order = np.lexsort((-ratio, self.instance.site[pairs]))
+        pairs, ratio = pairs[order], ratio[order]
+        site = self.instance.site[pairs]
+        before = _running_sums(self._demand[pairs], site)
+        share[pairs] = np.clip((capacity[site] - before) / self._demand[pairs], 0.0, 1.0)
+        last = before <= capacity[site]  # of each site the last such pair fills it
+        prices[site[last]] = ratio[last]  # within a site ratios fall, and later ones overwrite
+
+    def _priced(self, prices: NDArray[np.float64]) -> NDArray[np.float64]:
+        return prices[self.instance.site] * self._demand
+
+    def _reduced(self, gain: NDArray[np.float64], prices: NDArray[np.float64]) -> NDArray[np.float64]:
+        reduced = self.instance.opening - np.bincount(self.instance.site, gain, self.instance.sites)
+        if self.instance.capacity is not None:
+            held = np.where(prices > 0.0, self.instance.capacity, 0.0)
+            reduced = reduced - prices * held
+        return np.asarray(reduced)
+
+    def _value(self, rows: NDArray[np.float64], reduced: NDArray[np.float64]) -> float:
+        free = ~self.instance.opened & ~self.instance.closed
+        return float(rows.sum() + reduced[self.instance.opened].sum() + np.minimum(reduced[free], 0.0).sum())
+
+    def _judge(
+        self, value: float, reduced: NDArray[np.float64], prices: NDArray[np.float64], target: float
+    ) -> None:
+        """Keep the best multipliers; shorten the steps where they do not get better."""
+        self._waited += 1
+        if value > self.bound:
+            if value > self.bound + _BETTER * max(target - self.bound, 0.0):
+                self._waited = 0
+            self.bound, self.rows, self.prices, self.reduced = value, self._now, prices, reduced
+        if self._waited >= _PATIENCE:
+            self._waited = 0
+            self._step *= _SHORTER
+            self._now = self.rows
+            self._direction = np.zeros_like(self._direction)
+            self.converged = self._step < _LAST_STEP
+
+    def _move(self, slope: NDArray[np.float64], value: float, target: float) -> None:
+        self._direction = slope + _MEMORY * self._direction
+        length = float(self._direction @ self._direction)
+        if not slope.any():
+            self.converged = True  # no multipliers are better than these
+            return
+        if length == 0.0:
+            return
+        wanted = max(target - value, 1e-9 * max(abs(target), 1e-9))
+        moved = self._now + self._step * wanted / length * self._direction
+        self._now = np.maximum(moved, self._least)
+
+
+def _running_sums(values: NDArray[np.float64], group: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Return for each value the sum of those before it in its group; groups stand together."""
+    sums = np.cumsum(values) - values
+    starts = np.flatnonzero(np.diff(group, prepend=-1))
+    return np.asarray(sums - np.repeat(sums[starts], np.diff(np.append(starts, group.size))))

@@ -1,0 +1,220 @@
+"""Good sets of open sites: moves that open, close or exchange sites while that saves."""
+
+from __future__ import annotations
+
+from itertools import product
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from chargeplan.solvers.allocation import Allocation, allocation
+from chargeplan.solvers.allocation_service import serve
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from numpy.typing import NDArray
+
+    from chargeplan.solvers.allocation import AllocationInstance
+
+_SECONDS_PER_PAIR = 0.1e-6  # of a look at all moves, or at a plan
+_SECONDS_PER_FLOW = 1e-6  # of a transportation problem, by the pair
+_SECONDS_PER_LOOK = 0.2e-3  # besides
+_EXCHANGES = 2000  # sites up to which exchanges are looked at all together
+_NEIGHBOURS = 5  # sites that promise the most, exchanged before the others
+_LEAST = 1e-12  # part of the cost that a move has to save
+
+
+class AllocationSearch:
+    """Plans of one instance, better and better.
+
+    Parameters
+    ----------
+    instance
+        Without pairs of closed sites.
+    stop
+        Asked before each plan whether to stop.
+    """
+
+    def __init__(self, instance: AllocationInstance, stop: Callable[[], bool]) -> None:
+        self.instance = instance
+        self.best: Allocation | None = None
+        self.work = 0.0  # units, about a second each
+        self._stop = stop
+        self._seen: set[bytes] = set()
+        flows = instance.capacity is not None
+        self._per_plan = _SECONDS_PER_LOOK + instance.row.size * (
+            _SECONDS_PER_FLOW if flows else _SECONDS_PER_PAIR
+        )
+
+    def look(self, open_sites: NDArray[np.bool_]) -> Allocation | None:
+        """Serve from a set of sites and keep the best plan; None if there is none, or the set is known."""
+        key = np.packbits(open_sites).tobytes()
+        if key in self._seen:
+            return None
+        self._seen.add(key)
+        self.work += self._per_plan
+        share = serve(self.instance, open_sites)
+        if share is None:
+            return None
+        plan = allocation(self.instance, open_sites.copy(), share)
+        if self.best is None or plan.cost < self.best.cost:
+            self.best = plan
+        return plan
+
+    def keep(self, plan: Allocation) -> None:
+        """Keep a plan found elsewhere if it is the best."""
+        if self.best is None or plan.cost < self.best.cost:
+            self.best = plan
+
+    def repaired(
+        self, open_sites: NDArray[np.bool_], reduced: NDArray[np.float64]
+    ) -> NDArray[np.bool_] | None:
+        """Open further sites, those of the least reduced cost first, until the demand points can be served.
+
+        Parameters
+        ----------
+        open_sites, reduced
+            (M,) bool, and (M,) what each site adds to the bound.
+        """
+        result = open_sites | self.instance.opened
+        order = np.argsort(reduced, kind="stable")
+        more = order[~result[order] & ~self.instance.closed[order]]
+        step = 1
+        while not self._may_serve(result):
+            if not more.size:
+                return None
+            result[more[:step]] = True
+            more, step = more[step:], 2 * step
+        return result
+
+    def improve(self, open_sites: NDArray[np.bool_], work: float) -> None:
+        """Move from a set of sites as long as that saves, for some units of work."""
+        end = self.work + work
+        if self.instance.capacity is None:
+            self._move_together(open_sites.copy(), end)
+        else:
+            self._move_one_by_one(open_sites, end)
+
+    def _may_serve(self, open_sites: NDArray[np.bool_]) -> bool:
+        """Whether every demand point has an open site, and the sites together hold the demand."""
+        row = self.instance.row[open_sites[self.instance.site]]
+        if not np.bincount(row, minlength=self.instance.points).all():
+            return False
+        held = np.inf if self.instance.capacity is None else float(self.instance.capacity[open_sites].sum())
+        return held >= float(self.instance.demand.sum()) * (1.0 - 1e-9)
+
+    def _move_together(self, open_sites: NDArray[np.bool_], end: float) -> None:
+        """Take the best move of all each time (Kuehn & Hamburger 1963; Resende & Werneck 2004)."""
+        while self.work < end and not self._stop():
+            self.work += self._per_plan
+            moves = _Moves(self.instance, open_sites)
+            site_in, site_out = moves.best()
+            if site_in < 0 and site_out < 0:
+                break
+            if site_in >= 0:
+                open_sites[site_in] = True
+            if site_out >= 0:
+                open_sites[site_out] = False
+        self.look(open_sites)
+
+    def _move_one_by_one(self, open_sites: NDArray[np.bool_], end: float) -> None:
+        """Try moves in the order of their promise, and take the first that saves."""
+        plan = self.look(open_sites)
+        while plan is not None:
+            plan = self._first_better(plan, end)
+
+    def _first_better(self, plan: Allocation, end: float) -> Allocation | None:
+        for candidate in self._neighbours(plan):
+            if self.work >= end or self._stop():
+                return None
+            found = self.look(candidate)
+            if found is not None and found.cost < plan.cost * (1.0 - _LEAST):
+                return found
+        return None
+
+    def _neighbours(self, plan: Allocation) -> Iterator[NDArray[np.bool_]]:
+        """Yield sets with a site less, a site more, a site exchanged; those that serve little leave first."""
+        instance = self.instance
+        served = np.bincount(instance.site, plan.share, instance.sites)
+        opened = np.flatnonzero(plan.open_sites & ~instance.opened)
+        leaving = opened[
+            np.argsort(served[opened] / np.maximum(instance.opening[opened], 1e-300), kind="stable")
+        ]
+        saved = _Moves(instance, plan.open_sites).savings()
+        others = np.flatnonzero(~plan.open_sites & ~instance.closed)
+        coming = others[np.argsort(-saved[others], kind="stable")]
+        for site in leaving:
+            yield _changed(plan.open_sites, -1, int(site))
+        for site in coming:
+            yield _changed(plan.open_sites, int(site), -1)
+        for some in (coming[:_NEIGHBOURS], coming[_NEIGHBOURS:]):
+            for out, site in product(leaving, some):
+                yield _changed(plan.open_sites, int(site), int(out))
+
+
+def _changed(open_sites: NDArray[np.bool_], site_in: int, site_out: int) -> NDArray[np.bool_]:
+    result = open_sites.copy()
+    if site_in >= 0:
+        result[site_in] = True
+    if site_out >= 0:
+        result[site_out] = False
+    return result
+
+
+class _Moves:
+    """What each move from a set of sites would save, capacities left aside.
+
+    Parameters
+    ----------
+    instance
+        Pairs by demand point and cost.
+    open_sites
+        (M,) bool; every demand point has one.
+    """
+
+    def __init__(self, instance: AllocationInstance, open_sites: NDArray[np.bool_]) -> None:
+        self.instance, self.open = instance, open_sites
+        fine = 2.0 * float(instance.cost.max(initial=0.0) + instance.opening.sum()) + 1.0
+        pairs = np.flatnonzero(open_sites[instance.site])
+        row = instance.row[pairs]
+        first = np.diff(row, prepend=-1) > 0
+        second = np.diff(first.astype(np.int8), prepend=0) == -1
+        self._near, self._next = np.full(instance.points, fine), np.full(instance.points, fine)
+        self._nearest = np.zeros(instance.points, np.int64)
+        self._near[row[first]] = instance.cost[pairs[first]]
+        self._nearest[row[first]] = instance.site[pairs[first]]
+        self._next[row[second]] = instance.cost[pairs[second]]
+
+    def savings(self) -> NDArray[np.float64]:
+        """Return (M,) what opening each site saves."""
+        saved = np.maximum(self._near[self.instance.row] - self.instance.cost, 0.0)
+        return np.asarray(np.bincount(self.instance.site, saved, self.instance.sites) - self.instance.opening)
+
+    def losses(self) -> NDArray[np.float64]:
+        """Return (M,) what closing each site costs."""
+        lost = np.bincount(self._nearest, self._next - self._near, self.instance.sites)
+        return np.asarray(lost - self.instance.opening)
+
+    def best(self) -> tuple[int, int]:
+        """Return the site to open and the one to close, -1 for none, of the move that saves the most."""
+        gain = np.where(self.open | self.instance.closed, -np.inf, self.savings())
+        loss = np.where(self.open & ~self.instance.opened, self.losses(), np.inf)
+        least = _LEAST * float(self._near.sum() + self.instance.opening[self.open].sum())
+        site_in, site_out = int(gain.argmax()), int(loss.argmin())
+        if max(gain[site_in], -loss[site_out]) > least:
+            return (site_in, -1) if gain[site_in] > -loss[site_out] else (-1, site_out)
+        if self.instance.sites > _EXCHANGES:
+            return -1, -1
+        exchanged = gain[:, None] - loss[None, :] + self._both()
+        place = int(exchanged.argmax())
+        site_in, site_out = divmod(place, self.instance.sites)
+        return (site_in, site_out) if exchanged[site_in, site_out] > least else (-1, -1)
+
+    def _both(self) -> NDArray[np.float64]:
+        """Return (M, M) what opening one site saves of the loss of closing another."""
+        row, site, sites = self.instance.row, self.instance.site, self.instance.sites
+        spared = self._next[row] - np.maximum(self._near[row], self.instance.cost)
+        useful = (spared > 0.0) & ~self.open[site]
+        place = site[useful] * sites + self._nearest[row[useful]]
+        return np.asarray(np.bincount(place, spared[useful], sites * sites), np.float64).reshape(sites, sites)

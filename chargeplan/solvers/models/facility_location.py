@@ -1,0 +1,167 @@
+"""Facility location: stations that cost to open, and demand that costs to serve, within their capacities."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from chargeplan.errors import Fault, InputError
+from chargeplan.solvers.allocation import AllocatedSolution, AllocationInstance
+from chargeplan.solvers.allocation_engine import solve
+from chargeplan.solvers.models.arrays import checked_vector
+from chargeplan.solvers.models.distances import checked_given
+from chargeplan.solvers.solution import Limits
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, NDArray
+
+    from chargeplan.events import Cancel, OnEvent
+    from chargeplan.solvers.models.arrays import Sites
+
+_NAMED = 20  # faults of a table that are named one by one
+
+
+def facility_location(  # noqa: PLR0913 - the engine's keywords, common to all models
+    assignment_cost: ArrayLike,
+    opening_cost: ArrayLike,
+    capacity: ArrayLike | None = None,
+    demand: ArrayLike | None = None,
+    *,
+    single_source: bool = False,
+    time_limit: float | None = None,
+    gap: float = 0.0,
+    work_limit: float | None = None,
+    backend: str = "auto",
+    threads: int | None = None,
+    seed: int = 0,
+    required: Sites = (),
+    forbidden: Sites = (),
+    on_event: OnEvent | None = None,
+    cancel: Cancel | None = None,
+) -> AllocatedSolution:
+    """Find the stations for which opening them and serving the demand cost the least together.
+
+    Parameters
+    ----------
+    assignment_cost
+        (N, M) cost of serving the whole of each demand point from each site, 0 or more; infinite where the
+        site cannot serve it.
+    opening_cost
+        (M,) cost of a station at each site.
+    capacity
+        (M,) demand that a station can serve, infinite where it has no limit; None for no limits at all.
+    demand
+        (N,) demand of each demand point, 1 by default; for `capacity`.
+    single_source
+        Whether each demand point must be served by one station alone. Without, its demand may be split.
+    time_limit, gap, work_limit, threads, seed
+        As `Limits` says.
+    backend
+        Name of the solver backend.
+    required, forbidden
+        Indices of sites that must be open, or closed.
+    on_event, cancel
+        Called with progress events; asked whether to stop.
+
+    Returns
+    -------
+    AllocatedSolution
+        Its `flow` holds the share of each demand point that each station serves, its `assignment` the station
+        that serves the most of it. Infeasible where the permitted sites cannot serve all demand;
+        `uncoverable` then holds the demand points without a site, or those that ask for more than all sites
+        hold that may serve them, and `notes` the figures.
+
+    Raises
+    ------
+    InputError
+        An argument of the wrong shape or range, or a backend that cannot split demand where it may be.
+
+    References
+    ----------
+    Erlenkotter (1978), A dual-based procedure for uncapacitated facility location. Cornuejols, Sridharan &
+    Thizy (1991), A comparison of heuristics and relaxations for the capacitated plant location problem.
+    """
+    table = _checked_cost(assignment_cost)
+    points, sites = table.shape
+    opened, closed = checked_given(required, forbidden, sites)
+    row, site = np.nonzero(np.isfinite(table))
+    instance = allocation_instance(
+        points, row, site, table[row, site],
+        opening=checked_vector(opening_cost, sites, "opening_cost"),
+        demand=checked_vector(demand, points, "demand"),
+        capacity=checked_capacity(capacity, sites),
+        given=(opened, closed),
+        single_source=single_source,
+    )  # fmt: skip
+    limits = Limits(time_limit, gap, work_limit, threads, seed)
+    return solve(instance, limits, backend=backend, on_event=on_event, cancel=cancel)
+
+
+def allocation_instance(  # noqa: PLR0913 - one argument for each part of the problem
+    points: int,
+    row: NDArray[np.int64],
+    site: NDArray[np.int64],
+    cost: NDArray[np.float64],
+    *,
+    opening: NDArray[np.float64],
+    demand: NDArray[np.float64],
+    capacity: NDArray[np.float64] | None,
+    given: tuple[NDArray[np.bool_], NDArray[np.bool_]],
+    single_source: bool,
+) -> AllocationInstance:
+    """Put a facility location problem together: pairs in order, and none that no single source can serve.
+
+    Parameters
+    ----------
+    points
+        How many demand points there are.
+    row, site, cost
+        (P,) pairs.
+    opening, demand, capacity, single_source
+        As `AllocationInstance` has them.
+    given
+        Masks of the sites that must be open and of those that must be closed.
+    """
+    if capacity is not None and single_source:
+        fits = demand[row] <= capacity[site]
+        row, site, cost = row[fits], site[fits], cost[fits]
+    order = np.lexsort((site, cost, row))
+    if capacity is not None:
+        capacity = np.minimum(capacity, np.nextafter(demand.sum(), np.inf))
+    return AllocationInstance(
+        points, row[order], site[order], cost[order], opening, demand, capacity, *given, single_source
+    )
+
+
+def checked_capacity(capacity: ArrayLike | None, sites: int) -> NDArray[np.float64] | None:
+    """Return (M,) capacities, each 0 or more or infinite.
+
+    Raises
+    ------
+    InputError
+        Another length, or a number that is negative or not a number; every fault by its row.
+    """
+    if capacity is None:
+        return None
+    vector = np.asarray(capacity, np.float64)
+    finite = checked_vector(np.where(np.isposinf(vector), 0.0, vector), sites, "capacity")
+    return np.where(np.isposinf(vector), np.inf, finite)
+
+
+def _checked_cost(cost: ArrayLike) -> NDArray[np.float64]:
+    """Return (N, M) costs, each 0 or more or infinite; every fault by its row and column."""
+    table = np.asarray(cost, np.float64)
+    if table.ndim != 2 or table.shape[1] == 0:
+        raise InputError(
+            f"assignment_cost has the shape {table.shape}; it must be demand points x sites, with a site"
+        )
+    wrong = np.argwhere(~(table >= 0.0))[:_NAMED].tolist()
+    if wrong:
+        raise InputError(
+            [
+                Fault(f"assignment_cost is {table[i, j]}; it must be 0 or more", row=i + 1, column=str(j))
+                for i, j in wrong
+            ]
+        )
+    return table
