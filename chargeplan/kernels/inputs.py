@@ -31,14 +31,18 @@ def checked_positions(positions: ArrayLike, metric: str, name: str) -> NDArray[n
         values = values.reshape(0, 2)
     if values.ndim != 2 or values.shape[1] != 2:
         raise InputError(f"{name} must have the shape (N, 2), not {values.shape}")
-    limits = np.array((360.0, 90.0) if metric == "geodesic" else (1e150, 1e150))
-    with np.errstate(invalid="ignore"):
-        wrong = ~(np.abs(values) <= limits).all(axis=1)
-    if wrong.any():
-        row = int(np.argmax(wrong))
+    limits = (360.0, 90.0) if metric == "geodesic" else (1e150, 1e150)
+    if not all(_within(values[:, axis], limit) for axis, limit in enumerate(limits)):
+        with np.errstate(invalid="ignore"):
+            row = int(np.argmin((np.abs(values) <= limits).all(axis=1)))
         kind = "longitude and latitude in degrees" if metric == "geodesic" else "finite metres"
         raise InputError(f"{name}: position {row} is {values[row].tolist()}, not {kind}")
     return unwritable(values)
+
+
+def _within(values: NDArray[np.float64], limit: float) -> bool:
+    """Tell whether no value is beyond the limit or not a number, which least and greatest then are too."""
+    return values.size == 0 or bool(values.min() >= -limit and values.max() <= limit)
 
 
 def checked_metric(metric: str) -> None:
