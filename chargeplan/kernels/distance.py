@@ -11,6 +11,7 @@ from chargeplan.errors import InputError
 from chargeplan.kernels.compiled import in_pieces, kernel
 from chargeplan.kernels.geodesy import LONG, SEMI_MAJOR, SEMI_MINOR, ecef, geod_distances
 from chargeplan.kernels.inputs import checked_positions, read_only, unwritable
+from chargeplan.kernels.memory import reserve
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, DTypeLike, NDArray
@@ -192,12 +193,15 @@ def distance_matrix(
     Raises
     ------
     InputError
-        Positions of another shape, not finite or out of range; another metric or dtype.
+        Positions of another shape, not finite or out of range; another metric or dtype; more memory needed
+        than the machine has free.
     """
     if np.dtype(dtype) not in (np.dtype(np.float64), np.dtype(np.float32)):
         raise InputError(f"dtype must be float64 or float32, not {np.dtype(dtype)}")
     origins = checked_positions(origins, metric, "origins")
     destinations = checked_positions(destinations, metric, "destinations")
+    size = len(origins) * len(destinations)
+    reserve(size * np.dtype(dtype).itemsize, f"a matrix of {size:,} distances", None)
     out = np.empty((len(origins), len(destinations)), dtype)
     rows = 1 + 100_000 // max(len(destinations), 1)
     if metric == "geodesic":

@@ -296,7 +296,7 @@ def _fill(
                     hits[t] = a * a + b * b + c * c <= outer
                 for t in range(names.size):
                     block[size] = names[t]
-                    size += np.int64(hits[t])
+                    size += int(np.int64(hits[t]))
                 row = r * demand[2].shape[0] + demand[1][i]
                 rows[count], sizes[count] = row, size - start
                 count += 1

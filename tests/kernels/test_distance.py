@@ -10,6 +10,7 @@ from pyproj import Geod
 
 from chargeplan import kernels
 from chargeplan.errors import InputError
+from chargeplan.kernels import memory
 
 GEOD = Geod(ellps="WGS84")
 # The same examples in every run; the first may have to wait for the compiler.
@@ -106,6 +107,15 @@ def test_empty_and_read_only() -> None:
     assert kernels.paired_distances([], []).shape == (0,)
     assert not kernels.distance_matrix([[0, 0]], [[0, 1]]).flags.writeable
     assert not kernels.paired_distances([[0, 0]], [[0, 1]]).flags.writeable
+
+
+def test_a_matrix_too_large_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What does not fit the memory is an error before it is taken."""
+    monkeypatch.setattr(memory, "free_memory", lambda: 800)
+    assert kernels.distance_matrix(np.zeros((10, 2)), np.zeros((10, 2))).size == 100
+    with pytest.raises(InputError, match=r"a matrix of 110 distances takes .* GiB that are free"):
+        kernels.distance_matrix(np.zeros((11, 2)), np.zeros((10, 2)))
+    assert kernels.distance_matrix(np.zeros((11, 2)), np.zeros((10, 2)), dtype=np.float32).size == 110
 
 
 def test_bad_input_is_named() -> None:
