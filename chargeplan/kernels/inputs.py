@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal, TypeVar
 import numpy as np
 
 from chargeplan.errors import InputError
+from chargeplan.kernels.compiled import kernel
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -15,6 +16,15 @@ if TYPE_CHECKING:
 
 Metric = Literal["geodesic", "euclidean"]
 Scalar = TypeVar("Scalar", bound=np.generic)
+
+
+@kernel
+def _sound(positions: NDArray[np.float64], most: tuple[float, float]) -> bool:
+    """Tell whether no coordinate is beyond its limit or not a number: one pass, and no array in between."""
+    wrong = 0
+    for i in range(positions.shape[0]):
+        wrong += not (abs(positions[i, 0]) <= most[0] and abs(positions[i, 1]) <= most[1])
+    return wrong == 0
 
 
 def checked_positions(positions: ArrayLike, metric: str, name: str) -> NDArray[np.float64]:
@@ -32,17 +42,12 @@ def checked_positions(positions: ArrayLike, metric: str, name: str) -> NDArray[n
     if values.ndim != 2 or values.shape[1] != 2:
         raise InputError(f"{name} must have the shape (N, 2), not {values.shape}")
     limits = (360.0, 90.0) if metric == "geodesic" else (1e150, 1e150)
-    if not all(_within(values[:, axis], limit) for axis, limit in enumerate(limits)):
+    if not _sound(unwritable(values), limits):
         with np.errstate(invalid="ignore"):
             row = int(np.argmin((np.abs(values) <= limits).all(axis=1)))
         kind = "longitude and latitude in degrees" if metric == "geodesic" else "finite metres"
         raise InputError(f"{name}: position {row} is {values[row].tolist()}, not {kind}")
     return unwritable(values)
-
-
-def _within(values: NDArray[np.float64], limit: float) -> bool:
-    """Tell whether no value is beyond the limit or not a number, which least and greatest then are too."""
-    return values.size == 0 or bool(values.min() >= -limit and values.max() <= limit)
 
 
 def checked_metric(metric: str) -> None:

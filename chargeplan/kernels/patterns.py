@@ -92,28 +92,6 @@ def _add_up(group: NDArray[np.int64], parts: NDArray[np.float64], totals: NDArra
         _add(totals, group[i], parts[i, 0], parts[i, 1])
 
 
-@kernel
-def _sound(positions: NDArray[np.float64], most: tuple[float, float]) -> bool:
-    wrong = 0
-    for i in range(positions.shape[0]):
-        wrong += not (abs(positions[i, 0]) <= most[0] and abs(positions[i, 1]) <= most[1])
-    return wrong == 0
-
-
-def _checked(positions: ArrayLike, metric: Metric) -> NDArray[np.float64]:
-    """Return checked positions; a look that finds nothing costs a tenth of one that can say what is wrong."""
-    values = unwritable(np.asarray(positions))
-    if (
-        values.dtype == np.float64
-        and values.ndim == 2
-        and values.shape[1] == 2
-        and values.flags.c_contiguous
-        and _sound(values, (360.0, 90.0) if metric == "geodesic" else (1e150, 1e150))
-    ):
-        return values
-    return unwritable(checked_positions(values, metric, "demand"))
-
-
 class _Piece(NamedTuple):
     """Patterns, all different: sets of sites, weights in two floats, numbers of points, and the first."""
 
@@ -254,7 +232,7 @@ def cover_patterns(
     sites = checked_positions(sites, metric, "sites")
     stream = _Stream(sites, checked_radius(radius), metric, strict=strict)
     for positions, weights in chunks:
-        demand = _checked(positions, metric)
+        demand = checked_positions(positions, metric, "demand")
         weight = checked_vector(weights, len(demand), "weight")
         for start in range(0, len(demand), _SLICE):
             stream.add(demand[start : start + _SLICE], weight[start : start + _SLICE])
