@@ -17,6 +17,7 @@ from scipy.sparse import csr_array, vstack
 
 from chargeplan.errors import BackendError
 from chargeplan.solvers import backends
+from chargeplan.solvers.ascent import ascend
 from chargeplan.solvers.backends.base import Feature, Hooks, checked
 from chargeplan.solvers.bounds import Relaxation, lp_certificate, relax
 from chargeplan.solvers.certificate import DualCertificate
@@ -37,6 +38,8 @@ if TYPE_CHECKING:
 
 _LOOK = 0.01  # units of work between two looks whether the stations suffice
 _LOOKS = 10  # of them for a radius
+_SMALL = 10_000  # entries of a reduced coverage up to which its LP takes no time
+_LARGE = 100_000  # entries beyond which it takes too much
 _UNIT = 0.2  # units of work that a radius takes without a backend, for a limit of work
 
 
@@ -255,7 +258,14 @@ class _Work:
         return False
 
     def _refute(self, index: int, reduction: Reduction) -> bool:
-        """Prove by the multipliers of the LP relaxation that the stations are too few."""
+        """Prove by multipliers that the stations are too few: quick ones, or those of the LP relaxation."""
+        entries = reduction.model.coverage.nnz
+        if entries > _SMALL:
+            quick = ascend(reduction.model, self.run.must_stop)
+            if self._offer_certificate(index, lp_certificate(reduction, quick)):
+                return True
+        if entries > _LARGE or self.run.must_stop():
+            return False
         try:
             relaxation = relax(reduction.model, _seconds(self.run), self.run.cancel)
         except BackendError as failure:

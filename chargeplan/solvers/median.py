@@ -36,12 +36,14 @@ if TYPE_CHECKING:
 
 _CHUNK = 0.2  # units of work between two looks at the clock
 _SECONDS_PER_ENTRY = 12e-9  # of a step of the dual ascent
-_SECONDS_PER_POINT = 2e-9  # of a step of the search
+_SECONDS_PER_POINT = 6e-9  # of a step of the search
 _SECONDS_PER_STEP = 1e-6  # of the search, besides
 _SECONDS_PER_PAIR = 2e-9  # of a step in the tree
 _CYCLES = 60  # steps per site that a search should have before the bound is asked for
 _SEARCH_SHARE = 0.3  # of the time that the dual ascent takes
-_BEFORE_BACKEND = 0.6  # of the limits, at most, for search and dual ascent
+_FIRST_SHARE = 0.1  # of the time limit, at most, for the search before any bound
+_BEFORE_BACKEND = 0.6  # of the limits, at most, for search and dual ascent, where few sites are left
+_FEW = 0.5  # of the sites
 
 
 def solve(
@@ -117,7 +119,7 @@ class _Work:
         self.run.enter("bound")
         dual = MedianDual(self.cost, self.instance.stations, self.opened)
         fixed = Fixed(self.opened, np.zeros(self.sites.size, np.bool_), np.full(self.cost.shape[0], np.inf))
-        while not (dual.converged or self._stops() or self._proves(dual)):
+        while not (dual.converged or self._stops(fixed) or self._proves(dual)):
             self._climb(dual)
             if dual.bound < self._limit():
                 fixed = fix(dual, fixed, self._limit())
@@ -158,12 +160,12 @@ class _Work:
     def _done(self) -> bool:
         return self.run.good_enough() or self.run.must_stop()
 
-    def _stops(self) -> bool:
-        """Whether the limits leave no more time for search and dual ascent."""
-        limits = self.run.limits
-        if limits.work_limit is not None and self._worked >= _BEFORE_BACKEND * limits.work_limit:
+    def _stops(self, fixed: Fixed) -> bool:
+        """Whether the limits leave no more time for multipliers; the rest is for what they have left."""
+        limits, share = self.run.limits, 1.0 if fixed.free > _FEW * self.sites.size else _BEFORE_BACKEND
+        if limits.work_limit is not None and self._worked >= share * limits.work_limit:
             return True
-        if limits.time_limit is not None and self.run.elapsed >= _BEFORE_BACKEND * limits.time_limit:
+        if limits.time_limit is not None and self.run.elapsed >= share * limits.time_limit:
             self.by_clock = True
             return True
         return self.run.must_stop()
@@ -187,7 +189,11 @@ class _Work:
         )
 
     def _first_search(self) -> float:
-        return float(min(_CYCLES * self.sites.size * self._seconds_per_step(), 1.0))
+        """Return the units of work for a search before any bound."""
+        limits = self.run.limits
+        most = min(limit for limit in (limits.time_limit, limits.work_limit, np.inf) if limit is not None)
+        enough = _CYCLES * self.sites.size * self._seconds_per_step()
+        return float(min(enough, 1.0, _FIRST_SHARE * most))
 
     def _seconds_per_step(self) -> float:
         return _SECONDS_PER_STEP + _SECONDS_PER_POINT * float(self.cost.shape[0])

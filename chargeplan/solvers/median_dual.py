@@ -125,8 +125,8 @@ class MedianDual:
     def _look(self) -> None:
         """Keep the sites that a demand point's multiplier reaches, and some beyond."""
         self._reach = self._now + self._slack
-        near = (self.cost <= self._reach[:, None]) & np.isfinite(self.cost)
-        self._rows, self._sites = np.nonzero(near)
+        near = np.flatnonzero(self.cost <= self._reach[:, None])
+        self._rows, self._sites = np.divmod(near, self.opened.size)
         self._costs = self.cost[self._rows, self._sites]
         self._first = np.flatnonzero(np.diff(self._rows, prepend=-1))
 

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from chargeplan.solvers.engine import solve as solve_covering
+from chargeplan.solvers.center import CenterInstance
+from chargeplan.solvers.center import solve as solve_center
 from chargeplan.solvers.median import solve
 from chargeplan.solvers.median_certificate import MedianInstance
 from chargeplan.solvers.models.arrays import checked_vector
@@ -15,14 +16,12 @@ from chargeplan.solvers.models.distances import (
     checked_distance,
     checked_given,
     checked_stations,
-    filled,
     nearest_station,
 )
-from chargeplan.solvers.models.reach import reach_model
 from chargeplan.solvers.solution import Limits, Solution
 
 if TYPE_CHECKING:
-    from numpy.typing import ArrayLike, NDArray
+    from numpy.typing import ArrayLike
 
     from chargeplan.events import Cancel, OnEvent
     from chargeplan.solvers.models.arrays import Sites
@@ -89,23 +88,22 @@ def p_median(  # noqa: PLR0913 - the engine's keywords, common to all models
     limits = Limits(time_limit, gap, work_limit, threads, seed)
     start = None
     if not np.isfinite(table[:, ~closed]).all():
-        reaching = solve_covering(
-            reach_model(instance.distance, np.inf, opened, closed, strict=True),
-            limits,
-            backend=backend,
-            cancel=cancel,
-        )
-        if reaching.status == "infeasible" or (reaching.bound is not None and reaching.bound > number):
-            return replace(reaching, status="infeasible", objective=None, selected=None)
-        start = _start(instance, reaching)
+        serving = _serving(instance, limits, backend, cancel)
+        if serving.selected is None:
+            return serving
+        start = np.isin(np.arange(sites), serving.selected)
     solution = solve(instance, limits, start, backend=backend, on_event=on_event, cancel=cancel)
     return replace(solution, assignment=nearest_station(table, solution.selected))
 
 
-def _start(instance: MedianInstance, reaching: Solution) -> NDArray[np.bool_] | None:
-    """Return a plan that serves every demand point, if one is known."""
-    if reaching.selected is None or reaching.selected.size > instance.stations:
-        return None
-    plan = np.zeros(instance.closed.size, np.bool_)
-    plan[reaching.selected] = True
-    return filled(instance.distance, plan, instance.closed, instance.stations)
+def _serving(instance: MedianInstance, limits: Limits, backend: str, cancel: Cancel | None) -> Solution:
+    """Look for any stations that serve every demand point: those from which nobody is infinitely far."""
+    apart = np.where(np.isfinite(instance.distance), 0.0, np.inf)
+    uncoverable = np.flatnonzero(np.isinf(apart[:, ~instance.closed]).all(axis=1))
+    if uncoverable.size:
+        return Solution("infeasible", uncoverable=uncoverable)
+    asked = CenterInstance(apart, instance.stations, instance.opened, instance.closed)
+    found = solve_center(asked, limits, backend=backend, cancel=cancel)
+    return (
+        found if found.selected is not None else replace(found, bound=None, bound_kind=None, certificate=None)
+    )
