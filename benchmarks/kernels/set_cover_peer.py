@@ -7,8 +7,8 @@
 Greedy, then guided local search, in one call of as many iterations as take the time: the call hands back
 the best cover that it saw, while several calls begin from wherever the one before broke off. How many that
 is, is measured first and not counted. Steepest search comes for nothing after the greedy. Of the other ways
-on from there, guided tabu search ends far behind, and what `clear_random_subsets` is for cannot be written:
-`load_solution` takes nothing that Python has.
+on from there, guided tabu search ends far behind; a large-neighbourhood search was not made
+to work from Python.
 """
 
 from __future__ import annotations

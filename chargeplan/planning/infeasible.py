@@ -131,10 +131,8 @@ def _reason(name: str, count: int, radius: float | None) -> str:
     remedy = (
         "no radius would do" if radius is None else f"a radius of more than {format_length(radius)} would do"
     )
-    return (
-        f"{name}: {count:,} demand points are out of reach of enough permitted sites; "
-        f"with these sites {remedy}"
-    )
+    are = "demand point is" if count == 1 else "demand points are"
+    return f"{name}: {count:,} {are} out of reach of enough permitted sites; with these sites {remedy}"
 
 
 def _limit_reason(limit: float | None, needed: float | None) -> str:
