@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -12,16 +13,20 @@ from chargeplan.errors import BackendError, InputError, WrongAnswer
 from chargeplan.solvers import backends
 from chargeplan.solvers.ascent import ascend
 from chargeplan.solvers.backends.base import Feature, Hooks, checked
+from chargeplan.solvers.blocks import BlockBound
 from chargeplan.solvers.bounds import Relaxation, lp_certificate, relax
+from chargeplan.solvers.neighbourhood import Neighbourhoods
 from chargeplan.solvers.reduction import reduce
 from chargeplan.solvers.search import Search
 from chargeplan.solvers.solution import Run, Solution
+from chargeplan.solvers.turns import Way, take_turns
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from chargeplan.events import Cancel, OnEvent
     from chargeplan.solvers.backends.base import Answer, Backend
+    from chargeplan.solvers.block_certificate import BlockCertificate
     from chargeplan.solvers.certificate import DualCertificate
     from chargeplan.solvers.matrix import MatrixModel
     from chargeplan.solvers.models.covering import CoveringModel
@@ -32,6 +37,8 @@ _SMALL = 100_000  # entries of a reduced coverage up to which a backend is given
 _LP_SHARE = 0.6  # of the time that is left, for the LP bound
 _ASCENT_SECONDS = 1.5  # for a bound where the LP had no time
 _WIDEST_GAP = 0.999
+_FIRST_TRY = 2.0  # units of work for a backend with the whole, before blocks are cut
+_OVERLAP, _OF_ALL = 2.5, 0.4  # blocks that a site is shared by, on average; beyond, blocks bring nothing
 _UNTIMED_SEARCH = 10.0  # units of work for a search that nothing limits
 
 
@@ -109,6 +116,9 @@ class _Work:
         self.plan: NDArray[np.bool_] | None = None  # of the original sites
         self.bound_kind: BoundKind | None = None
         self.certificate: DualCertificate | None = None
+        self.block_certificate: BlockCertificate | None = None
+        self.relaxation: Relaxation | None = None
+        self.neighbourhoods: Neighbourhoods | None = None
         self.infeasible = False
         self.by_clock = False  # whether the clock decided how much was searched
         self.notes: list[str] = []
@@ -124,12 +134,85 @@ class _Work:
         search = Search(self.model, self.run.limits.seed)
         self._search(search, _FIRST_SEARCH)
         self._bound()
+        if self._done():
+            return
+        blocks = self._block_bound()
+        if blocks is None:
+            self._search_and_solve(search)
+        else:
+            self._take_turns(search, blocks)
+
+    def _search_and_solve(self, search: Search) -> None:
+        """Search for a share of the work and give the rest to a backend."""
         share = self._search_share()
         if not self._done():
             self.by_clock |= self.run.limits.work_limit is None and self.run.limits.time_limit is not None
             self._search(search, share * self._work_left())
         if not self._done():
-            self._solve_rest(1.0 - share)
+            work = self.run.limits.work_limit
+            self._solve_rest(None if work is None else (1.0 - share) * work)
+
+    def _block_bound(self) -> BlockBound | None:
+        """Cut blocks, where demand is spread over a map and the choice of the backend is ours."""
+        if self.chosen is not None or self.relaxation is None:
+            return None
+        try:
+            blocks = BlockBound(
+                self.reduction, self.relaxation, seed=self.run.limits.seed, threads=self._threads()
+            )
+        except InputError:  # numbers too large to be shared
+            return None
+        few = 1.0 + _OF_ALL * (blocks.blocks - 1)
+        return blocks if blocks.blocks > 1 and blocks.overlap <= min(_OVERLAP, few) else None
+
+    def _take_turns(self, search: Search, blocks: BlockBound) -> None:
+        """Let blocks, neighbourhoods and search narrow the gap in turns; a backend tries first and last."""
+        limit = self.run.limits.work_limit
+        work = None if limit is None else max(limit - _FIRST_SEARCH, 0.0)
+        if self.model.coverage.nnz <= _SMALL and Feature.WORK_LIMIT in _fitting(self.model.matrix()).features:
+            first = _FIRST_TRY if work is None else min(_FIRST_TRY, 0.1 * work)
+            self._solve_rest(first)
+            work = None if work is None else work - first
+        ways = [
+            Way("bound", lambda units: self._improve_blocks(blocks, units)),
+            Way("search", self._search_near),
+            Way("search", lambda units: self._search(search, units)),
+        ]
+        spent = take_turns(self.run, ways, work)
+        left = None if work is None else work - spent
+        if not self._done() and (left is None or left > 0.0):
+            self._solve_rest(left)
+
+    def _improve_blocks(self, blocks: BlockBound, work: float) -> float:
+        """Let the blocks prove more, and keep what they prove."""
+        before = blocks.bound
+        spent = blocks.run(work, self.run.best, self._time_left)
+        if blocks.bound is not None and blocks.bound != before:
+            certificate = blocks.certificate()
+            if self._offer_bound(certificate.bound(self.original), "block-certificate"):
+                self.block_certificate = certificate
+        return spent
+
+    def _search_near(self, work: float) -> float:
+        """Search neighbourhoods of the best plan so far; 0 units are spent where none is known."""
+        best = None if self.plan is None else self.plan[self.reduction.sites]
+        if best is None or not self.model.allows(best):  # by less than rounding, which reduction forgives
+            return 0.0
+        if self.neighbourhoods is None:
+            seed = self.run.limits.seed
+            self.neighbourhoods = Neighbourhoods(self.model, best, seed=seed, threads=self._threads())
+        elif self.model.objective(best) != self.model.objective(self.neighbourhoods.best):
+            self.neighbourhoods.restart(best)
+        spent = self.neighbourhoods.run(work, self._time_left)
+        self._offer_plan(self.neighbourhoods.best)
+        return spent
+
+    def _time_left(self) -> float | None:
+        """Seconds left, 0 once the run has to stop."""
+        return 0.0 if self.run.must_stop() else self.run.remaining
+
+    def _threads(self) -> int:
+        return self.run.limits.threads or os.cpu_count() or 1
 
     def solution(self) -> Solution:
         """Put the answer together."""
@@ -145,6 +228,7 @@ class _Work:
             bound_kind=self.bound_kind,
             selected=None if self.plan is None else np.flatnonzero(self.plan),
             certificate=self.certificate,
+            block_certificate=self.block_certificate if self.bound_kind == "block-certificate" else None,
             seconds=run.seconds,
             reproducible=not (run.cut or self.by_clock),
             notes=tuple(self.notes),
@@ -178,11 +262,12 @@ class _Work:
             return max(limits.work_limit - _FIRST_SEARCH, 0.0)
         return _UNTIMED_SEARCH if remaining is None else remaining
 
-    def _search(self, search: Search, work: float) -> None:
+    def _search(self, search: Search, work: float) -> float:
         self.run.enter("search")
         plan = search.run(work, self.run)
         if plan is not None:
             self._offer_plan(plan)
+        return work
 
     def _bound(self) -> None:
         """Prove the LP bound by a certificate on the original rows; where time is short, one near it."""
@@ -191,12 +276,15 @@ class _Work:
         seconds = None if remaining is None else _LP_SHARE * remaining
         began = self.run.elapsed
         relaxation = self._relaxation(seconds)
+        self.relaxation = relaxation
         if relaxation is not None:
             self._offer_certificate(relaxation)
         if relaxation is None or (seconds is not None and self.run.elapsed - began >= seconds):
             self.by_clock = self.by_clock or seconds is not None
             enough = self.run.elapsed + _ASCENT_SECONDS
-            self._offer_certificate(ascend(self.model, lambda: self.run.elapsed > enough))
+            ascended = ascend(self.model, lambda: self.run.elapsed > enough)
+            self.relaxation = relaxation or ascended
+            self._offer_certificate(ascended)
 
     def _relaxation(self, seconds: float | None) -> Relaxation | None:
         """Solve the LP relaxation; None where there is no time for it, or its solver failed."""
@@ -208,12 +296,12 @@ class _Work:
             self.notes.append(f"{failure}; the bound is the best found without it")
             return None
 
-    def _solve_rest(self, share: float) -> None:
+    def _solve_rest(self, work: float | None) -> None:
         """Give what reduction left to a backend, from the best plan so far."""
         self.run.enter("solve")
         matrix = self.model.matrix()
         backend = self.chosen or _fitting(matrix)
-        limits = self._limits_left(backend, share)
+        limits = self._limits_left(backend, work)
         hooks = Hooks(start=self._start(matrix), report=self._report, cancel=self.run.cancel)
         began = self.run.elapsed
         try:
@@ -228,13 +316,11 @@ class _Work:
         if not self.run.good_enough() and (ended_by_clock or self.run.cancelled):
             self.run.cut = True
 
-    def _limits_left(self, backend: Backend, share: float) -> Limits:
+    def _limits_left(self, backend: Backend, work: float | None) -> Limits:
         """Limits for the backend; one that cannot count work is given the seconds that a unit stands for."""
-        work, seconds = self.run.limits.work_limit, self.run.remaining
-        if work is not None:
-            work *= share
-            if Feature.WORK_LIMIT not in backend.features:
-                seconds = work if seconds is None else min(seconds, work)
+        seconds = self.run.remaining
+        if work is not None and Feature.WORK_LIMIT not in backend.features:
+            seconds = work if seconds is None else min(seconds, work)
         return replace(self.run.limits, time_limit=seconds, work_limit=work, gap=self._reduced_gap())
 
     def _reduced_gap(self) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 
 import brute_force
@@ -16,6 +17,7 @@ from chargeplan.solvers.backends.base import Hooks
 from chargeplan.solvers.block_certificate import BlockCertificate
 from chargeplan.solvers.blocks import BlockBound
 from chargeplan.solvers.bounds import lp_certificate, relax
+from chargeplan.solvers.engine import solve
 from chargeplan.solvers.models.covering import CoveringModel
 from chargeplan.solvers.partition import Part, split
 from chargeplan.solvers.reduction import reduce
@@ -202,3 +204,27 @@ def test_a_partition_names_every_row_once() -> None:
     assert sorted(np.concatenate([leaf.rows for leaf in leaves(whole)]).tolist()) == list(range(40))
     assert all(leaf.rows.size <= 5 for leaf in leaves(whole))
     assert {tuple(half.rows // 20) for half in whole.halves} == {(0,) * 20, (1,) * 20}
+
+
+def test_the_engine_proves_by_blocks_the_same_every_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a map, what no backend proves at once is proven block by block, whatever the threads."""
+    monkeypatch.setattr("chargeplan.solvers.engine._FIRST_TRY", 1e-3)
+    model = grid(26, 7)
+    one, two = (solve(model, Limits(work_limit=20.0, threads=threads)) for threads in (1, 2))
+    assert one.bound_kind == "block-certificate"
+    assert one.block_certificate.bound(model) == one.bound <= one.objective
+    assert one.bound > one.certificate.bound(model)
+    assert one.reproducible
+    assert (one.objective, one.bound) == (two.objective, two.bound)
+    np.testing.assert_array_equal(one.selected, two.selected)
+    np.testing.assert_array_equal(one.block_certificate.share, two.block_certificate.share)
+
+
+def test_blocks_of_a_run_that_is_cut_are_true(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The clock ends a run in the midst of blocks; plan and bound are what was known."""
+    monkeypatch.setattr("chargeplan.solvers.engine._FIRST_TRY", 1e-3)
+    began = time.monotonic()
+    solution = solve(grid(60, 8), Limits(time_limit=2.0))
+    assert time.monotonic() - began < 30.0
+    assert solution.bound <= solution.objective
+    assert not solution.reproducible or solution.status == "optimal"
