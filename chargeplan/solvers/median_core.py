@@ -175,15 +175,12 @@ class _Steps:
         cls, cost: NDArray[np.float64], settled: NDArray[np.float64], reach: NDArray[np.float64]
     ) -> _Steps:
         """Find the steps below what is settled, or within reach: then the last one must be taken."""
-        beyond = settled > reach
+        beyond = (settled > reach) | np.isinf(settled)
         near = np.where(beyond[:, None], cost <= reach[:, None], cost < settled[:, None])
-        row, site = np.nonzero(near)
-        value = cost[row, site]
-        order = np.lexsort((site, value, row))
-        row, site, value = row[order], site[order], value[order]
+        row, site, value = _nearest_first(cost, near)
         start = np.searchsorted(row, np.arange(cost.shape[0]))
-        last_of_row = np.append(row[1:] != row[:-1], True)[: row.size]
-        ends = np.flatnonzero(last_of_row | np.append(value[1:] != value[:-1], True)[: row.size])
+        last_of_row = _last_of_run(row)
+        ends = np.flatnonzero(last_of_row | _last_of_run(value))
         top = np.where(beyond, -np.inf, settled)
         np.maximum.at(top, row[beyond[row]], value[beyond[row]])
         must = beyond[row[ends]] & last_of_row[ends]
@@ -216,3 +213,20 @@ class _Steps:
         )
         coverage.sort_indices()
         return coverage
+
+
+def _nearest_first(
+    cost: NDArray[np.float64], near: NDArray[np.bool_]
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
+    """Return the demand point, site and cost of the pairs marked, by demand point, the least cost first."""
+    row, site = np.nonzero(near)
+    value = cost[row, site]
+    order = np.lexsort((site, value, row))
+    return row[order], site[order], value[order]
+
+
+def _last_of_run(values: NDArray[np.int64] | NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Mark the last of each run of equal values."""
+    last = np.ones(values.size, np.bool_)
+    last[:-1] = values[1:] != values[:-1]
+    return last
