@@ -45,6 +45,7 @@ class AllocationDual:
         self.bound = -np.inf
         self.rows, self.prices = self._now, np.zeros(instance.sites)
         self.reduced = np.zeros(instance.sites)
+        self.latest = self.reduced  # of the last step, not the best
         self.converged = instance.points == 0
 
     def run(self, steps: int, target: float) -> None:
@@ -70,6 +71,7 @@ class AllocationDual:
         bound = self._value(rows, reduced)
         if bound > self.bound:
             self.bound, self.rows, self.prices, self.reduced = bound, rows, prices, reduced
+            self._now, self.latest = rows, reduced
 
     def _begin(self) -> NDArray[np.float64]:
         """Let every demand point pay for its least cost and a fair part of that site's opening."""
@@ -87,6 +89,7 @@ class AllocationDual:
             self._fill(gain, share, prices)
             gain = np.maximum(gain - self._priced(prices), 0.0)
         reduced = self._reduced(gain, prices)
+        self.latest = reduced
         value = self._value(self._now, reduced)
         self._judge(value, reduced, prices, target)
         worth = (reduced < 0.0) | self.instance.opened

@@ -43,6 +43,7 @@ _NEXT_SEARCH = 0.3  # units of work for moves from what the multipliers point to
 _BEFORE_BACKEND = 0.5  # of the limits, at most, for search and dual ascent
 _LINEAR = 2_500  # pairs up to which a linear program takes less time than the steps that approach it
 _LARGEST = 400_000  # pairs up to which a backend is asked
+_ROUNDS, _STEPS = 10, 10  # steps about the multipliers of the linear program, for the plans they point to
 _ENOUGH = 1e-9  # a gap that is rounding
 
 
@@ -134,10 +135,12 @@ class _Work:
         self._begin()
         self.run.enter("bound")
         dual = AllocationDual(self.instance)
-        if not self._relaxed(dual):
-            while not (dual.converged or self._stops() or self._proves(dual)):
-                self._climb(dual)
-                self._follow(dual)
+        most = _ROUNDS if self._relaxed(dual) else math.inf  # steps find plans where they cannot find bounds
+        steps = _STEPS if math.isfinite(most) else self._steps_of_a_chunk()
+        while most > 0 and not (dual.converged or self._stops() or self._proves(dual)):
+            self._climb(dual, steps)
+            self._follow(dual)
+            most -= 1
         self._offer_certificate(dual)
         if not self._done():
             self._solve_rest(dual)
@@ -207,18 +210,24 @@ class _Work:
         limit = self.run.limits.work_limit
         return work if limit is None else min(work, 0.2 * limit)
 
-    def _climb(self, dual: AllocationDual) -> None:
-        per_step = _SECONDS_PER_STEP + _SECONDS_PER_PAIR * self.instance.row.size
+    def _seconds_per_step(self) -> float:
+        return _SECONDS_PER_STEP + _SECONDS_PER_PAIR * float(self.instance.row.size)
+
+    def _steps_of_a_chunk(self) -> int:
+        return max(int(_CHUNK / self._seconds_per_step()), 1)
+
+    def _climb(self, dual: AllocationDual, steps: int) -> None:
+        """Take some steps from multipliers to better ones."""
         target = self.best if math.isfinite(self.best) else 2.0 * max(dual.bound, 0.0) + 1.0
-        dual.run(max(int(_CHUNK / per_step), 1), target)
-        self._climbed += _CHUNK
+        dual.run(steps, target)
+        self._climbed += steps * self._seconds_per_step()
         self.run.show(None, dual.bound)
 
     def _follow(self, dual: AllocationDual) -> None:
         """Try the sites that the multipliers point to."""
         self.run.enter("search")
-        pointed = (dual.reduced < 0.0) & ~self.instance.closed
-        candidate = self.search.repaired(pointed, dual.reduced)
+        pointed = (dual.latest < 0.0) & ~self.instance.closed
+        candidate = self.search.repaired(pointed, dual.latest)
         if candidate is not None and not self.run.must_stop():
             self.search.improve(candidate, self._share_of_work(_NEXT_SEARCH))
         self._tell()
