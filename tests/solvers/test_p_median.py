@@ -215,6 +215,17 @@ def test_limits_end_it_with_a_true_bound() -> None:
     assert again.bound == solution.bound
 
 
+def test_limits_hold_where_not_every_site_is_allowed() -> None:
+    """Only the 60 nearest nodes may serve a node: plans keep to that, whenever the run ends."""
+    distance, stations = read_p_median(DATA / "orlib_pmed" / "pmed8.txt")
+    distance[distance > np.sort(distance, axis=1)[:, [60]]] = np.inf
+    for limits in ({"time_limit": 1.0}, {"work_limit": 0.3}):
+        solution = solvers.p_median(distance, None, stations, **limits)
+        assert solution.status != "infeasible"
+        assert np.isfinite(distance[:, solution.selected].min(axis=1)).all()
+        assert solution.bound <= solution.objective
+
+
 def test_a_gap_is_enough() -> None:
     """Asked for 2 percent, a plan within it ends the run by the multipliers' proof."""
     distance, stations = read_p_median(DATA / "orlib_pmed" / "pmed6.txt")

@@ -92,6 +92,7 @@ def p_median(  # noqa: PLR0913 - the engine's keywords, common to all models
         if serving.selected is None:
             return serving
         start = np.isin(np.arange(sites), serving.selected)
+        limits = _what_is_left(limits, sum(serving.seconds.values()))
     solution = solve(instance, limits, start, backend=backend, on_event=on_event, cancel=cancel)
     return replace(solution, assignment=nearest_station(table, solution.selected))
 
@@ -107,3 +108,10 @@ def _serving(instance: MedianInstance, limits: Limits, backend: str, cancel: Can
     return (
         found if found.selected is not None else replace(found, bound=None, bound_kind=None, certificate=None)
     )
+
+
+def _what_is_left(limits: Limits, seconds: float) -> Limits:
+    """Return the limits after some seconds, with a moment at least."""
+    if limits.time_limit is None:
+        return limits
+    return replace(limits, time_limit=max(limits.time_limit - seconds, 0.01 * limits.time_limit))
