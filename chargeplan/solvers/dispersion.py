@@ -22,13 +22,16 @@ from chargeplan.solvers.matrix import MatrixModel
 from chargeplan.solvers.solution import Run, Solution
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
     from chargeplan.events import Cancel, OnEvent
     from chargeplan.solvers.backends.base import Backend
     from chargeplan.solvers.solution import BoundKind, Limits, Status
 
-_STARTS = 30  # sites from which stations are spread
+_STARTS = 30  # sites, at most, from which stations are spread
+_PAIRS = 1e9  # pairs of a site and a station that all exchanges together may go through
 _UNIT = 0.2  # units of work that a distance takes without a backend, for a limit of work
 _SCALE = 30  # multipliers are in units of 2^-30
 
@@ -101,7 +104,8 @@ class DispersionCertificate:
         least = sum(paid[instance.opened].tolist()) + sum(free[:more].tolist())
         if least <= sum(self.multipliers.tolist()):
             return float("inf")
-        return max(self._diameter(instance, group) for group in np.flatnonzero(self.multipliers).tolist())
+        used = np.flatnonzero(self.multipliers).tolist()
+        return max((self._diameter(instance, group) for group in used), default=0.0)
 
     def _diameter(self, instance: DispersionInstance, group: int) -> float:
         sites = self.sites[self.first[group] : self.first[group + 1]]
@@ -171,13 +175,14 @@ class _Work:
         """Spread stations, then refute or reach distances until one is reached and the next one refuted."""
         self._spread()
         high = self._offer_first_bound()
-        low = self._reached()
-        while low + 1 < high and not self._done():
-            middle = (low + high) // 2
-            if self._refute(middle):
-                high = middle
-            else:
-                low = middle
+        for refutes in (self._refute_by_groups, self._refute):
+            low = self._reached()
+            while low + 1 < high and not self._done():
+                middle = (low + high) // 2
+                if refutes(middle):
+                    high = min(middle, self._bounded())
+                else:
+                    low = middle
         while self._reached() + 1 < high and not self._done():
             middle = (self._reached() + high) // 2
             answer = self._ask(middle)
@@ -218,21 +223,35 @@ class _Work:
         assert self.run.best is not None
         return int(np.searchsorted(self.radii, self.run.best))
 
+    def _bounded(self) -> int:
+        """Return the first distance that the bound excludes."""
+        assert self.run.bound is not None
+        return int(np.searchsorted(self.radii, self.run.bound, side="right"))
+
     def _spread(self) -> None:
         """Spread the stations from several sites, each time the next one where it is farthest from all."""
         rng = np.random.default_rng(self.run.limits.seed)
         starts = [np.flatnonzero(self.opened)]
         if not self.opened.any():
-            count = min(_STARTS, self.sites.size)
+            count = int(
+                np.clip(_PAIRS / (self._exchanges() * self.sites.size * self.instance.stations), 1, _STARTS)
+            )
             starts = [np.array([site]) for site in rng.permutation(self.sites.size)[:count]]
         for start in starts:
             self._offer_plan(self._exchanged(_spread_from(self.between, start, self.instance.stations)))
             if self.run.must_stop():
                 return
 
+    def _exchanges(self) -> int:
+        """Return how many exchanges a plan may take."""
+        stations = self.instance.stations
+        return int(np.clip(_PAIRS / 3 / (self.sites.size * stations), 10, 10 * stations))
+
     def _exchanged(self, plan: NDArray[np.int64]) -> NDArray[np.int64]:
         """Move a station of the closest pair to where it keeps a greater distance, while there is one."""
-        for _ in range(10 * plan.size):
+        for _ in range(self._exchanges()):
+            if self.run.must_stop():
+                break
             inside = self.between[np.ix_(plan, plan)].copy()
             np.fill_diagonal(inside, np.inf)
             least = inside.min()
@@ -269,15 +288,25 @@ class _Work:
             between = self.between[np.ix_(required, required)].copy()
             np.fill_diagonal(between, np.inf)
             group = required[list(divmod(int(between.argmin()), required.size))]
-        first = _certificate([self.sites[group]], np.ones(1))
-        self._offer_certificate(first)
-        return int(np.searchsorted(self.radii, first.bound(self.instance), side="right"))
+        self._offer_certificate(_certificate([self.sites[group]], np.ones(1)))
+        return self._bounded()
+
+    def _refute_by_groups(self, index: int) -> bool:
+        """Prove that stations cannot keep a distance: the sites fall into fewer groups of nearer ones."""
+        self.run.enter("bound")
+        groups = _partition(self.between, float(self.radii[index]))
+        if len(groups) >= self.instance.stations:
+            return False
+        certificate = _certificate([self.sites[group] for group in groups], np.ones(len(groups)))
+        return self._offer_certificate(certificate, float(self.radii[index]))
 
     def _refute(self, index: int) -> bool:
         """Prove by the multipliers of cliques that so many stations cannot keep a distance."""
         self.run.enter("bound")
         self._worked += _UNIT
-        groups = _cliques(self.between, float(self.radii[index]))
+        groups = _cliques(self.between, float(self.radii[index]), self.run.must_stop)
+        if not groups:
+            return False
         model = replace(
             self._model(groups),
             objective=-np.ones(self.sites.size),
@@ -313,9 +342,10 @@ class _Work:
     def _ask(self, index: int) -> bool | None:
         """Ask a backend whether the stations can keep a distance; None without an answer."""
         self.run.enter("solve")
-        model = _at_least(
-            self._model(_cliques(self.between, float(self.radii[index]))), self.instance.stations
-        )
+        groups = _cliques(self.between, float(self.radii[index]), self.run.must_stop)
+        if not groups:
+            return None
+        model = _at_least(self._model(groups), self.instance.stations)
         backend = self.chosen or backends.find("ortools")
         limits = self._limits_left(backend)
         try:
@@ -379,16 +409,36 @@ def _spread_from(between: NDArray[np.float64], start: NDArray[np.int64], station
     return np.array(plan, np.int64)
 
 
-def _cliques(between: NDArray[np.float64], distance: float) -> list[NDArray[np.int64]]:
+def _partition(between: NDArray[np.float64], distance: float) -> list[NDArray[np.int64]]:
+    """Part the sites into groups in which all are nearer than a distance, beginning with the most remote."""
+    excludes = between < distance
+    np.fill_diagonal(excludes, val=False)
+    left = np.ones(len(between), np.bool_)
+    groups: list[NDArray[np.int64]] = []
+    for site in np.argsort(-between.sum(axis=1), kind="stable").tolist():
+        if left[site]:
+            near = np.flatnonzero(excludes[site] & left)
+            group = _grown(excludes, near[np.argsort(-between[site, near], kind="stable")], site)
+            left[group] = False
+            groups.append(group)
+    return groups
+
+
+def _cliques(
+    between: NDArray[np.float64], distance: float, stop: Callable[[], bool]
+) -> list[NDArray[np.int64]]:
     """Cover every pair nearer than a distance by groups in which all are; every site is in a group.
 
-    Each group is grown from a pair that is not covered yet, by the sites nearest to the first.
+    Each group is grown from a pair that is not covered yet, by the sites nearest to the first. None are
+    returned where there was no time for all.
     """
     excludes = between < distance
     np.fill_diagonal(excludes, val=False)
     left = excludes.copy()
     groups: list[NDArray[np.int64]] = []
     for site in range(len(excludes)):
+        if stop():
+            return []
         near = np.flatnonzero(excludes[site])
         near = near[np.argsort(between[site, near], kind="stable")]
         if not near.size:
