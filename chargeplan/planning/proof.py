@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
     from chargeplan.planning.formulate import Formulation
     from chargeplan.problem import Problem, Standard
+    from chargeplan.solvers.block_certificate import BlockCertificate
     from chargeplan.solvers.certificate import DualCertificate
     from chargeplan.solvers.models.covering import CoveringModel
     from chargeplan.solvers.solution import Solution
@@ -36,14 +37,16 @@ def certificate_record(
         For certificate.json: ``kind``, ``bound``, and for a dual certificate ``scale`` (multipliers are
         integers in units of 2^-scale), ``u`` (by standard, the demand points with a multiplier above 0),
         ``lambda`` (by standard with a share) and ``mu`` (of the limit). Where the bound is a backend's word,
-        the best certificate stands beside it with the bound that it proves itself.
+        the best certificate stands beside it with the bound that it proves itself. Where blocks prove more,
+        ``blocks`` holds them: ``scale``, ``bounds`` (of each block), ``rows`` (by standard, the block of each
+        demand point that is in one), ``shares`` (what an open site pays in a block), ``lambda`` and ``mu``.
     """
     certificate: DualCertificate | None = solution.certificate
     if certificate is None:
         return {"kind": solution.bound_kind, "bound": solution.bound}
     named = zip(problem.standards, formulation.rows, formulation.groups, strict=True)
     parts = [(standard, rows, group) for standard, rows, group in named]
-    return {
+    record = {
         "kind": "dual-certificate",
         "bound": certificate.bound(model),
         "scale": certificate.scale,
@@ -55,6 +58,37 @@ def certificate_record(
         },
         "mu": certificate.limit,
     }
+    if solution.block_certificate is not None:
+        record["blocks"] = _blocks(problem, formulation, model, solution.block_certificate)
+    return record
+
+
+def _blocks(
+    problem: Problem, formulation: Formulation, model: CoveringModel, certificate: BlockCertificate
+) -> dict[str, Any]:
+    named = list(zip(problem.standards, formulation.rows, formulation.groups, strict=True))
+    return {
+        "bound": certificate.bound(model),
+        "scale": certificate.scale,
+        "bounds": certificate.bounds.tolist(),
+        "rows": {standard.name: _places(standard, certificate.block[rows]) for standard, rows, _ in named},
+        "shares": {
+            "site": problem.sites.ids[certificate.site].tolist(),
+            "block": certificate.part.tolist(),
+            "share": certificate.share.tolist(),
+        },
+        "lambda": {
+            standard.name: float(certificate.targets[group])
+            for standard, _, group in named
+            if group is not None and certificate.targets.size
+        },
+        "mu": certificate.limit,
+    }
+
+
+def _places(standard: Standard, block: NDArray[np.int64]) -> dict[str, list[Any]]:
+    used = np.flatnonzero(block >= 0)
+    return {"rows": standard.points.ids[used].tolist(), "block": block[used].tolist()}
 
 
 def _multipliers(standard: Standard, values: NDArray[np.int64]) -> dict[str, list[Any]]:
