@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import os
 from dataclasses import replace
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from chargeplan.errors import BackendError, InputError, WrongAnswer
-from chargeplan.solvers import backends
+from chargeplan.solvers import backends, branch_cut
 from chargeplan.solvers.ascent import ascend
 from chargeplan.solvers.backends.base import Feature, Hooks, checked
 from chargeplan.solvers.blocks import BlockBound
@@ -22,6 +23,8 @@ from chargeplan.solvers.solution import Run, Solution
 from chargeplan.solvers.turns import Way, take_turns
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
     from chargeplan.events import Cancel, OnEvent
@@ -36,6 +39,10 @@ _FIRST_SEARCH = 1.0  # units of work before the LP bound is asked for
 _SMALL = 100_000  # entries of a reduced coverage up to which a backend is given most of the work
 _LP_SHARE = 0.6  # of the time that is left, for the LP bound
 _ASCENT_SECONDS = 1.5  # for a bound where the LP had no time
+_BEFORE_BRANCHING = 0.2  # units of work for a first plan; branching finds better ones
+_BRANCH_SHARE = 0.4  # of the limits, for branch and Benders cuts where they fit
+_WORK_PER_PROGRAM = 0.02  # units of work in one of its linear programs
+_MOST_PROGRAMS = 3000  # of them where nothing limits the work
 _WIDEST_GAP = 0.999
 _FIRST_TRY = 2.0  # units of work for a backend with the whole, before blocks are cut
 _OVERLAP, _OF_ALL = 2.5, 0.4  # blocks that a site is shared by, on average; beyond, blocks bring nothing
@@ -132,7 +139,12 @@ class _Work:
             self._take_what_reduction_decided()
             return
         search = Search(self.model, self.run.limits.seed)
-        self._search(search, _FIRST_SEARCH)
+        branching = self.chosen is None and branch_cut.fits(self.model)
+        self._search(search, _BEFORE_BRANCHING if branching else _FIRST_SEARCH)
+        if branching:
+            self._branch()
+            if self._done():
+                return
         self._bound()
         if self._done():
             return
@@ -141,6 +153,52 @@ class _Work:
             self._search_and_solve(search)
         else:
             self._take_turns(search, blocks)
+
+    def _branch(self) -> None:
+        """Solve a model of few sites by branch and Benders cuts, as far as its share of the limits goes."""
+        self.run.enter("branch")
+        best = None if self.plan is None else self.plan[self.reduction.sites]
+        try:
+            found = branch_cut.branch(
+                self.model,
+                None if best is None or not self.model.allows(best) else best,
+                gap=self._reduced_gap(),
+                stop=self._branched_enough(),
+                report=self._report,
+            )
+        except ArithmeticError as failure:
+            self.notes.append(f"{failure}; branching was given up")
+            return
+        if found.plan is not None:
+            self._offer_plan(found.plan)
+        if found.multipliers is not None:
+            self._offer_certificate(Relaxation(found.multipliers))
+        bound = found.bound + self.reduction.offset
+        if math.isfinite(bound):
+            self._offer_own_bound(self._rounded(bound))
+
+    def _branched_enough(self) -> Callable[[], bool]:
+        """Return what says whether branching has had its share; it is asked once for every program."""
+        limits, remaining = self.run.limits, self.run.remaining
+        programs = itertools.count()
+        most = _MOST_PROGRAMS
+        if limits.work_limit is not None:
+            most = int(_BRANCH_SHARE * limits.work_limit / _WORK_PER_PROGRAM)
+        end = math.inf if remaining is None else self.run.elapsed + _BRANCH_SHARE * remaining
+
+        def enough() -> bool:
+            if self.run.elapsed >= end:
+                self.by_clock = True
+            return self.by_clock or self.run.must_stop() or next(programs) >= most
+
+        return enough
+
+    def _offer_own_bound(self, bound: float) -> None:
+        """Take a bound of our own, which only rounding can put beyond the best plan."""
+        best = self.run.best
+        if best is not None:
+            bound = max(bound, best) if self.original.maximise else min(bound, best)
+        self._offer_bound(bound, "backend")
 
     def _search_and_solve(self, search: Search) -> None:
         """Search for a share of the work and give the rest to a backend."""
