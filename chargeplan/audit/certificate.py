@@ -17,7 +17,7 @@ from chargeplan.audit.road import pairs_within_road
 from chargeplan.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -48,16 +48,22 @@ def certified_bound(problem: Problem, certificate: Mapping[str, Any]) -> Fractio
     InputError
         A multiplier that is negative, too great, or on a demand point that is not there.
     """
-    rows = [_rows(problem, standard, certificate) for standard in problem.standards]
-    sites = _sites(problem, certificate)
+    rows = [written_rows(problem, standard, certificate) for standard in problem.standards]
+    sites = written_sites(problem, certificate)
     total = proven_bound(rows, sites, int(certificate["scale"]))
-    integral = all((worth == np.round(worth)).all() for worth in (sites.cost, *(part.value for part in rows)))
+    integral = whole_objective(rows, sites)
     if problem.scenario.objective.sense == "max":
         return Fraction(math.floor(-total)) if integral else -total
     return Fraction(math.ceil(total)) if integral else total
 
 
-def _rows(problem: Problem, standard: Standard, certificate: Mapping[str, Any]) -> PricedRows:
+def whole_objective(rows: Sequence[PricedRows], sites: PricedSites) -> bool:
+    """Tell whether every plan's objective is an integer."""
+    return all((worth == np.round(worth)).all() for worth in (sites.cost, *(part.value for part in rows)))
+
+
+def written_rows(problem: Problem, standard: Standard, certificate: Mapping[str, Any]) -> PricedRows:
+    """Write down the rows of a standard, with the audit's own coverage and a certificate's multipliers."""
     row, column = _coverage(problem, standard)
     permitted = (problem.sites.status != "forbidden")[column]
     reachable = np.bincount(row[permitted], minlength=len(standard.points.ids)) >= standard.stations
@@ -116,7 +122,7 @@ def _multipliers(standard: Standard, prices: Mapping[str, Any]) -> NDArray[np.in
     return result
 
 
-def _sites(problem: Problem, certificate: Mapping[str, Any]) -> PricedSites:
+def written_sites(problem: Problem, certificate: Mapping[str, Any]) -> PricedSites:
     """Say what sites cost and use: one that stands already costs and uses nothing."""
     sites, objective = problem.sites, problem.scenario.objective
     new = (sites.status != "existing").astype(np.float64)

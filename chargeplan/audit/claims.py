@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
+from chargeplan.audit.blocks import block_bound
 from chargeplan.audit.certificate import certified_bound
 from chargeplan.audit.exact import exact_sum
 from chargeplan.errors import InputError
@@ -141,7 +142,9 @@ def _gap(claims: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _bound(claims: Mapping[str, Any], report: AuditReport, certificate: Mapping[str, Any]) -> Iterator[str]:
-    """Check the bound, where multipliers prove it, with the audit's own coverage."""
+    """Check the bound, where multipliers or blocks prove it, with the audit's own coverage."""
+    if claims["bound_kind"] == "block-certificate":
+        yield from _blocks(claims, report, certificate.get("blocks"))
     proven_by_prices = claims["bound_kind"] == "dual-certificate"
     if certificate.get("kind") != "dual-certificate":
         if proven_by_prices:
@@ -158,3 +161,21 @@ def _bound(claims: Mapping[str, Any], report: AuditReport, certificate: Mapping[
     claimed = Fraction(float(certificate["bound"]))
     if claimed > proven + room if claims["sense"] == "min" else claimed < proven - room:
         yield f"the certificate claims a bound of {certificate['bound']} and proves only {float(proven)}"
+
+
+def _blocks(
+    claims: Mapping[str, Any], report: AuditReport, blocks: Mapping[str, Any] | None
+) -> Iterator[str]:
+    """Check what the blocks' bounds add up to."""
+    if blocks is None:
+        yield "the bound is said to be proven by blocks, and there are none"
+        return
+    try:
+        proven = block_bound(report.problem, blocks)
+    except InputError as error:
+        yield f"the block certificate is faulty: {error}"
+        return
+    room = _ROUNDING * abs(proven)
+    claimed = Fraction(float(claims["bound"]))
+    if claimed > proven + room if claims["sense"] == "min" else claimed < proven - room:
+        yield f"the plan says bound is {claims['bound']}, its blocks add up to {float(proven)}"

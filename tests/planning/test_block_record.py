@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import copy
 import json
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pytest
 
 import chargeplan as cp
+from chargeplan.audit.blocks import block_bound
+from chargeplan.errors import InputError
 from chargeplan.planning.cover import cover
 from chargeplan.planning.formulate import formulate
 from chargeplan.planning.proof import certificate_record
@@ -17,9 +22,13 @@ from chargeplan.solvers.bounds import lp_certificate, relax
 from chargeplan.solvers.reduction import reduce
 from chargeplan.solvers.solution import Solution
 
+if TYPE_CHECKING:
+    from chargeplan.planning.formulate import Formulation
 
-def test_blocks_are_read_back_as_they_were_proven() -> None:
-    """Rows by standard and sites by id lead back to the certificate; its bound holds and is proven afresh."""
+
+@pytest.fixture(scope="module")
+def proven() -> tuple[cp.Problem, Formulation, BlockCertificate, dict[str, Any]]:
+    """A shipped scenario, its model, blocks that prove a bound of it, and what is written of them."""
     problem = cp.load("xiangtan-2024")
     formulation = formulate(problem, [cover(standard, problem.sites) for standard in problem.standards])
     model = formulation.model
@@ -32,10 +41,53 @@ def test_blocks_are_read_back_as_they_were_proven() -> None:
         "feasible", certificate=lp_certificate(reduction, relaxation), block_certificate=proof
     )
     record = json.loads(json.dumps(certificate_record(problem, formulation, model, solution)))
+    return problem, formulation, proof, record
+
+
+def test_blocks_are_read_back_as_they_were_proven(proven) -> None:
+    """Rows by standard and sites by id lead back to the certificate; its bound holds and is proven afresh."""
+    problem, formulation, proof, record = proven
+    model = formulation.model
     assert record["kind"] == "dual-certificate"
     read = _read(problem, formulation.rows, record["blocks"])
     assert record["bound"] <= read.bound(model) == record["blocks"]["bound"]
     assert read.reprove(model, backends.find("ortools:cp-sat")) == proof.bound(model)
+
+
+def test_the_audit_adds_up_the_same_bound(proven) -> None:
+    """The audit's own arithmetic, with its own coverage, comes to the bound that the record states."""
+    problem, _, _, record = proven
+    assert block_bound(problem, record["blocks"]) == record["blocks"]["bound"]
+
+
+def test_a_block_that_claims_more_changes_the_sum(proven) -> None:
+    """The audit takes no total as read: what is claimed must be what the blocks add up to."""
+    problem, _, _, record = proven
+    blocks = copy.deepcopy(record["blocks"])
+    blocks["bounds"][0] *= 2
+    assert block_bound(problem, blocks) > record["blocks"]["bound"]
+
+
+TAMPERED = {
+    "a share raised": lambda blocks: blocks["shares"]["share"].__setitem__(0, 1 << 50),
+    "a share below nothing": lambda blocks: blocks["shares"]["share"].__setitem__(0, -1),
+    "a share paid twice": lambda blocks: [part.append(part[0]) for part in blocks["shares"].values()],
+    "a site that is not there": lambda blocks: blocks["shares"]["site"].__setitem__(0, "nowhere"),
+    "a demand point in two blocks": lambda blocks: [
+        part.append(part[0]) for part in next(iter(blocks["rows"].values())).values()
+    ],
+    "a negative multiplier": lambda blocks: blocks.__setitem__("mu", -1.0),
+}
+
+
+@pytest.mark.parametrize("tamper", TAMPERED.values(), ids=TAMPERED)
+def test_tampered_blocks_are_refused(proven, tamper) -> None:
+    """Shares, places and multipliers that cannot be are a fault, not a bound."""
+    problem, _, _, record = proven
+    blocks = copy.deepcopy(record["blocks"])
+    tamper(blocks)
+    with pytest.raises(InputError):
+        block_bound(problem, blocks)
 
 
 def _read(problem: cp.Problem, slices: tuple[slice, ...], blocks: dict) -> BlockCertificate:
