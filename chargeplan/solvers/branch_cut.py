@@ -401,5 +401,6 @@ class _Tree:
 
     def _rounded(self, bound: float) -> float:
         """Round a bound up to a whole number where every objective is one."""
-        noise = max(_NOISE, 1e-9 * abs(bound))
-        return math.ceil(bound - noise) if self.model.integer_objective and noise < 0.5 else bound - noise
+        if self.model.integer_objective:  # nearly exact, as sums of whole weights are
+            return float(math.ceil(bound - max(_NOISE, 1e-12 * abs(bound))))
+        return bound - max(_NOISE, 1e-9 * abs(bound))
