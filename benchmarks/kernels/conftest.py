@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -21,6 +22,7 @@ _STATUS, _CLEAR = Path("/proc/self/status"), Path("/proc/self/clear_refs")
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add the choice between a smoke run and the sizes of the report."""
     parser.addoption("--size", choices=("small", "full"), default="small", help="of the kernel benchmarks")
+    parser.addoption("--figures", type=Path, help="file for the figures that no clock gives")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -28,9 +30,11 @@ def pytest_configure(config: pytest.Config) -> None:
     config.stash[_FIGURES] = []
 
 
-def pytest_benchmark_update_json(config: pytest.Config, output_json: dict[str, Any]) -> None:
-    """Put the figures that no clock gives beside the times."""
-    output_json["figures"] = config.stash[_FIGURES]
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Write down the figures that no clock gives; pytest-benchmark writes only times."""
+    path = session.config.getoption("--figures")
+    if path is not None:
+        path.write_text(json.dumps(session.config.stash[_FIGURES]), encoding="utf-8")
 
 
 @pytest.fixture(scope="session")

@@ -40,35 +40,34 @@ def main() -> None:
     for room in chosen:
         if room not in rooms:
             parser.error(f"there is no room {room!r}; there are {', '.join(rooms)}")
-        replace_section(f"Kernels: {room.replace('_', ' ')}", _section(room, _measured(room)))
+        replace_section(f"Kernels: {room.replace('_', ' ')}", _section(room, *_measured(room)))
     print(f"written into {REPORT}")
 
 
-def _measured(room: str) -> dict[str, Any]:
+def _measured(room: str) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Return the rows that were timed, and the figures that no clock gives."""
     with tempfile.TemporaryDirectory() as folder:
-        answers = Path(folder, "figures.json")
+        times, figures = Path(folder, "times.json"), Path(folder, "figures.json")
         command = ["pytest", str(HERE / f"test_{room}.py"), "--size", "full", "-q", "-p", "no:cacheprovider"]
-        subprocess.run(
-            [sys.executable, "-m", *command, "-W", "default", f"--benchmark-json={answers}"],
-            cwd=HERE.parents[1],
-            check=True,
-        )
-        return dict(json.loads(answers.read_text(encoding="utf-8")))
+        options = ["-W", "default", f"--benchmark-json={times}", f"--figures={figures}"]
+        subprocess.run([sys.executable, "-m", *command, *options], cwd=HERE.parents[1], check=True)
+        timed = json.loads(times.read_text(encoding="utf-8"))["benchmarks"] if times.exists() else []
+        return timed, json.loads(figures.read_text(encoding="utf-8"))
 
 
-def _section(room: str, measured: dict[str, Any]) -> str:
+def _section(room: str, timed: list[dict[str, Any]], noted: list[dict[str, Any]]) -> str:
     parts = [
         "\n".join([*conditions(*PEERS), f"- Command: `python benchmarks/kernels/run.py {room}`, medians"])
     ]
     tables, curves = defaultdict(list), defaultdict(list)
-    for row in measured["benchmarks"]:
+    for row in timed:
         if row["extra_info"]["curve"]:
             curves[row["extra_info"]["curve"][0]].append(row)
         else:
             tables[row["group"]].append(row)
     parts += [f"### {group}\n\n{_clocks(rows)}" for group, rows in tables.items()]
     figures = defaultdict(list)
-    for row in measured["figures"]:
+    for row in noted:
         figures[row["group"]].append(row)
     parts += [f"### {group}\n\n{_figures(rows)}" for group, rows in figures.items()]
     parts += [f"### {title}\n\n{_curve(title, rows)}" for title, rows in curves.items()]
