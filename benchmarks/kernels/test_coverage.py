@@ -91,6 +91,39 @@ def test_chargeplan(size: str, points: tuple[Positions, Positions], measure: Mea
     measure("chargeplan", run, answer=same, rounds=5, group=group(size), asked=asked)
 
 
+@numba.njit(nogil=True)
+def _write(
+    each: int,
+    start: int,
+    stop: int,
+    indptr: NDArray[np.int32],
+    indices: NDArray[np.int32],
+    data: NDArray[np.bool_],
+) -> None:
+    for i in range(start, stop):
+        indptr[i + 1] = (i + 1) * each
+        for t in range(i * each, (i + 1) * each):
+            indices[t] = t - i * each
+            data[t] = True
+
+
+def test_just_writing_the_answer(size: str, pairs: dict[float, int], measure: Measure) -> None:
+    """The same arrays, allocated and filled in their order by the same threads: nobody can be faster."""
+    rows = SIZES[size][0]
+    each = pairs[0.0] // rows
+
+    def run() -> Any:
+        indptr = np.zeros(rows + 1, np.int32)
+        indices, data = np.empty(rows * each, np.int32), np.empty(rows * each, np.bool_)
+        in_pieces(lambda start, stop: _write(each, start, stop, indptr, indices, data), rows, 2000)
+        return indices
+
+    def same(found: Any) -> None:
+        assert found.size == rows * each
+
+    measure("just writing the answer", run, answer=same, rounds=5, group=group(size))
+
+
 def test_ball_tree(
     size: str, points: tuple[Positions, Positions], pairs: dict[float, int], measure: Measure
 ) -> None:
@@ -154,39 +187,6 @@ def test_str_tree(
         answer=lambda found: agrees(found.shape[1], pairs, SPHERE),
         group=group(size),
     )
-
-
-@numba.njit(nogil=True)
-def _write(
-    each: int,
-    start: int,
-    stop: int,
-    indptr: NDArray[np.int32],
-    indices: NDArray[np.int32],
-    data: NDArray[np.bool_],
-) -> None:
-    for i in range(start, stop):
-        indptr[i + 1] = (i + 1) * each
-        for t in range(i * each, (i + 1) * each):
-            indices[t] = t - i * each
-            data[t] = True
-
-
-def test_just_writing_the_answer(size: str, pairs: dict[float, int], measure: Measure) -> None:
-    """The same arrays, allocated and filled in their order by the same threads: nobody can be faster."""
-    rows = SIZES[size][0]
-    each = pairs[0.0] // rows
-
-    def run() -> Any:
-        indptr = np.zeros(rows + 1, np.int32)
-        indices, data = np.empty(rows * each, np.int32), np.empty(rows * each, np.bool_)
-        in_pieces(lambda start, stop: _write(each, start, stop, indptr, indices, data), rows, 2000)
-        return indices
-
-    def same(found: Any) -> None:
-        assert found.size == rows * each
-
-    measure("just writing the answer", run, answer=same, rounds=5, group=group(size))
 
 
 @pytest.mark.parametrize("step", range(4))

@@ -25,8 +25,9 @@ def first_use(cache: Path, *options: str) -> dict[str, Any]:
 
 def test_first_use(tmp_path: Path, size: str, record: Callable[..., None]) -> None:
     """Compiling and loading are noted by kernel; what is called here is all that a plan needs."""
-    cold = first_use(tmp_path)
-    warm = first_use(tmp_path, "--solve", INSTANCE[size])
+    runs = [first_use(tmp_path / str(run)) for run in range(3 if size == "full" else 1)]
+    cold = sorted(runs, key=lambda run: sum(run["seconds"].values()))[len(runs) // 2]
+    warm = first_use(tmp_path / "0", "--solve", INSTANCE[size])
     assert warm["compiled later"] == []
     for name, asked in (("cold", "< 25"), ("from the cache", "< 1")):
         seconds = (cold if name == "cold" else warm)["seconds"]

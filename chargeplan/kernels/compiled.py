@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
-from typing import TYPE_CHECKING, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import numba
 import numpy as np
@@ -33,7 +33,9 @@ def kernel(function: Function) -> Function:
     function
         A function of arrays and scalars in the part of Python that numba compiles.
     """
-    return cast("Function", numba.njit(cache=True, nogil=True, error_model="numpy")(function))
+    # A wrapper for C would take a sixth of the time to compile; numba's types do not know the option.
+    options: Any = {"cache": True, "nogil": True, "error_model": "numpy", "no_cfunc_wrapper": True}
+    return cast("Function", numba.njit(**options)(function))
 
 
 def cores() -> int:
