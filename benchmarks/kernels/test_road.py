@@ -192,12 +192,12 @@ def test_scipy(job: Job, title: str, measure: Measure) -> None:
 
 @pytest.mark.filterwarnings("ignore")
 def test_pandana(job: Job, title: str, pandana_network: Any, measure: Measure) -> None:
-    """Nodes within a range by pandana, the sites picked from its table."""
+    """Nodes within a range by pandana, the sites picked from its table; it cuts every arc to a millimetre."""
     measure(
         "pandana nodes_in_range",
         lambda: job.by_pandana(pandana_network),
         rounds=1,
-        answer=agrees(job.by_scipy(), within=0.1),
+        answer=agrees(job.by_scipy(), within=0.3),
         group=title,
     )
 
