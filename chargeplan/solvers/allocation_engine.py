@@ -7,7 +7,6 @@ that its multipliers point to are good, and their gap closes most sites and open
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -21,7 +20,7 @@ from chargeplan.solvers.allocation_dual import AllocationDual
 from chargeplan.solvers.allocation_search import AllocationSearch
 from chargeplan.solvers.allocation_service import shortage
 from chargeplan.solvers.backends import glop
-from chargeplan.solvers.backends.base import Feature, Hooks, checked
+from chargeplan.solvers.backends.base import Feature, Hooks, checked, limits_for
 from chargeplan.solvers.solution import Run
 
 if TYPE_CHECKING:
@@ -32,7 +31,6 @@ if TYPE_CHECKING:
     from chargeplan.solvers.allocation_certificate import AllocationCertificate
     from chargeplan.solvers.allocation_core import AllocationCore
     from chargeplan.solvers.backends.base import Answer, Backend
-    from chargeplan.solvers.matrix import MatrixModel
     from chargeplan.solvers.solution import BoundKind, Limits, Status
 
 _CHUNK = 0.2  # units of work between two looks at the clock
@@ -294,7 +292,7 @@ class _Work:
 
     def _ask(self, core: AllocationCore) -> None:
         matrix, unbeaten = core.matrix(), self._unbeaten()
-        backend = self.chosen or _fitting(matrix)
+        backend = self.chosen or backends.fitting(matrix)
         limits, plan = self._limits_left(backend), self.search.best
         hooks = Hooks(
             start=None if plan is None else core.start(plan, matrix),
@@ -354,19 +352,8 @@ class _Work:
         return float(math.ceil(bound - noise)) if self.original.whole and noise < 0.5 else bound
 
     def _limits_left(self, backend: Backend) -> Limits:
-        """Limits for the backend; one that cannot count work is given the seconds that a unit stands for."""
-        work, remaining = self.run.limits.work_limit, self.run.remaining
-        seconds = None if remaining is None else max(remaining, 0.01)
+        """Limits for the backend: a tenth of the work at least, whatever has been spent."""
+        run, work = self.run, self.run.limits.work_limit
         if work is not None:
             work = max(work - self._climbed - self.search.work, 0.1 * work)
-            if Feature.WORK_LIMIT not in backend.features:
-                seconds = work if seconds is None else min(seconds, work)
-        return replace(self.run.limits, time_limit=seconds, work_limit=work)
-
-
-def _fitting(matrix: MatrixModel) -> Backend:
-    """CP-SAT where it takes the numbers, else HiGHS."""
-    from chargeplan.solvers.backends.ortools_cp_sat import CpSat  # noqa: PLC0415 - loaded when first used
-
-    cp_sat = CpSat()
-    return cp_sat if cp_sat.takes(matrix) else backends.find("ortools:highs")
+        return limits_for(backend, run.limits, seconds=run.seconds_left, work=work, gap=run.limits.gap)

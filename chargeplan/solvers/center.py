@@ -18,7 +18,7 @@ from scipy.sparse import csr_array, vstack
 from chargeplan.errors import BackendError
 from chargeplan.solvers import backends
 from chargeplan.solvers.ascent import ascend
-from chargeplan.solvers.backends.base import Feature, Hooks, checked
+from chargeplan.solvers.backends.base import Hooks, checked, limits_for
 from chargeplan.solvers.bounds import Relaxation, lp_certificate, relax
 from chargeplan.solvers.certificate import DualCertificate
 from chargeplan.solvers.models.distances import filled
@@ -267,7 +267,7 @@ class _Work:
         if entries > _LARGE or self.run.must_stop():
             return False
         try:
-            relaxation = relax(reduction.model, _seconds(self.run), self.run.cancel)
+            relaxation = relax(reduction.model, self.run.seconds_left, self.run.cancel)
         except BackendError as failure:
             self.notes.append(f"{failure}; the radius {self.radii[index]} was left to a backend")
             return False
@@ -300,14 +300,12 @@ class _Work:
         return None
 
     def _limits_left(self, backend: Backend) -> Limits:
-        """Limits for the backend; one that cannot count work is given the seconds that a unit stands for."""
-        work, seconds = self.run.limits.work_limit, _seconds(self.run)
+        """Limits for the backend; what work is left is all its own."""
+        work = self.run.limits.work_limit
         if work is not None:
             work = max(work - self._worked, _UNIT)
             self._worked += work
-            if Feature.WORK_LIMIT not in backend.features:
-                seconds = work if seconds is None else min(seconds, work)
-        return replace(self.run.limits, time_limit=seconds, work_limit=work, gap=0.0)
+        return limits_for(backend, self.run.limits, seconds=self.run.seconds_left, work=work, gap=0.0)
 
     def _offer_plan(self, plan: NDArray[np.bool_]) -> None:
         """Keep a plan if it is the best so far, filled up to the number of stations."""
@@ -349,11 +347,6 @@ class _Work:
             self.bound_kind = kind
             self.run.tell(bound=bound)
         return better
-
-
-def _seconds(run: Run) -> float | None:
-    """Return the seconds that a backend may take, a moment at least; None for no limit."""
-    return None if run.remaining is None else max(run.remaining, 0.01)
 
 
 def _farthest_first(instance: CenterInstance) -> NDArray[np.bool_]:

@@ -17,7 +17,7 @@ from scipy.sparse import csr_array, vstack
 from chargeplan.errors import BackendError
 from chargeplan.solvers import backends
 from chargeplan.solvers.backends import glop
-from chargeplan.solvers.backends.base import Feature, Hooks, checked
+from chargeplan.solvers.backends.base import Hooks, checked, limits_for
 from chargeplan.solvers.matrix import MatrixModel
 from chargeplan.solvers.solution import Run, Solution
 
@@ -314,7 +314,7 @@ class _Work:
             integral=np.zeros(self.sites.size, np.bool_),
         )
         try:
-            duals = glop.multipliers(model, _seconds(self.run), self.run.cancel)
+            duals = glop.multipliers(model, self.run.seconds_left, self.run.cancel)
         except BackendError as failure:
             self.notes.append(f"{failure}; the distance {self.radii[index]} was left to a backend")
             return False
@@ -365,14 +365,12 @@ class _Work:
         return None
 
     def _limits_left(self, backend: Backend) -> Limits:
-        """Limits for the backend; one that cannot count work is given the seconds that a unit stands for."""
-        work, seconds = self.run.limits.work_limit, _seconds(self.run)
+        """Limits for the backend; what work is left is all its own."""
+        work = self.run.limits.work_limit
         if work is not None:
             work = max(work - self._worked, _UNIT)
             self._worked += work
-            if Feature.WORK_LIMIT not in backend.features:
-                seconds = work if seconds is None else min(seconds, work)
-        return replace(self.run.limits, time_limit=seconds, work_limit=work, gap=0.0)
+        return limits_for(backend, self.run.limits, seconds=self.run.seconds_left, work=work, gap=0.0)
 
     def _offer_certificate(self, certificate: DispersionCertificate, below: float = np.inf) -> bool:
         """Keep a certificate if it proves a bound below a distance."""
@@ -389,11 +387,6 @@ class _Work:
             self.bound_kind = kind
             self.run.tell(bound=bound)
         return better
-
-
-def _seconds(run: Run) -> float | None:
-    """Return the seconds that a backend may take, a moment at least; None for no limit."""
-    return None if run.remaining is None else max(run.remaining, 0.01)
 
 
 def _spread_from(between: NDArray[np.float64], start: NDArray[np.int64], stations: int) -> NDArray[np.int64]:

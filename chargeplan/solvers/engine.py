@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import math
 import os
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,7 +12,7 @@ import numpy as np
 from chargeplan.errors import BackendError, InputError, WrongAnswer
 from chargeplan.solvers import backends, branch_cut
 from chargeplan.solvers.ascent import ascend
-from chargeplan.solvers.backends.base import Feature, Hooks, checked
+from chargeplan.solvers.backends.base import Feature, Hooks, checked, limits_for
 from chargeplan.solvers.blocks import BlockBound
 from chargeplan.solvers.bounds import Relaxation, lp_certificate, relax
 from chargeplan.solvers.neighbourhood import Neighbourhoods
@@ -227,7 +226,10 @@ class _Work:
         """Let blocks, neighbourhoods and search narrow the gap in turns; a backend tries first and last."""
         limit = self.run.limits.work_limit
         work = None if limit is None else max(limit - _FIRST_SEARCH, 0.0)
-        if self.model.coverage.nnz <= _SMALL and Feature.WORK_LIMIT in _fitting(self.model.matrix()).features:
+        if (
+            self.model.coverage.nnz <= _SMALL
+            and Feature.WORK_LIMIT in backends.fitting(self.model.matrix()).features
+        ):
             first = _FIRST_TRY if work is None else min(_FIRST_TRY, 0.1 * work)
             self._solve_rest(first)
             work = None if work is None else work - first
@@ -358,8 +360,10 @@ class _Work:
         """Give what reduction left to a backend, from the best plan so far."""
         self.run.enter("solve")
         matrix = self.model.matrix()
-        backend = self.chosen or _fitting(matrix)
-        limits = self._limits_left(backend, work)
+        backend = self.chosen or backends.fitting(matrix)
+        limits = limits_for(
+            backend, self.run.limits, seconds=self.run.remaining, work=work, gap=self._reduced_gap()
+        )
         hooks = Hooks(start=self._start(matrix), report=self._report, cancel=self.run.cancel)
         began = self.run.elapsed
         try:
@@ -373,13 +377,6 @@ class _Work:
         )
         if not self.run.good_enough() and (ended_by_clock or self.run.cancelled):
             self.run.cut = True
-
-    def _limits_left(self, backend: Backend, work: float | None) -> Limits:
-        """Limits for the backend; one that cannot count work is given the seconds that a unit stands for."""
-        seconds = self.run.remaining
-        if work is not None and Feature.WORK_LIMIT not in backend.features:
-            seconds = work if seconds is None else min(seconds, work)
-        return replace(self.run.limits, time_limit=seconds, work_limit=work, gap=self._reduced_gap())
 
     def _reduced_gap(self) -> float:
         """Gap of the reduced model that stands for the gap asked for: relative to what is not decided yet."""
@@ -469,11 +466,3 @@ class _Work:
 def _takes(backend: Backend, model: CoveringModel) -> bool:
     """Whether a backend can write down a model's numbers; asked before the work, not after it."""
     return bool(model.cost.size == 0) or backend.takes(model.matrix())
-
-
-def _fitting(matrix: MatrixModel) -> Backend:
-    """CP-SAT where it takes the numbers, else HiGHS."""
-    from chargeplan.solvers.backends.ortools_cp_sat import CpSat  # noqa: PLC0415 - loaded when first used
-
-    cp_sat = CpSat()
-    return cp_sat if cp_sat.takes(matrix) else backends.find("ortools:highs")

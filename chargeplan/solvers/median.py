@@ -9,7 +9,6 @@ backend that was asked for, in the radius formulation.
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,7 +16,7 @@ import numpy as np
 from chargeplan.errors import BackendError, WrongAnswer
 from chargeplan.kernels import MedianSearch
 from chargeplan.solvers import backends
-from chargeplan.solvers.backends.base import Feature, Hooks, checked
+from chargeplan.solvers.backends.base import Hooks, checked, limits_for
 from chargeplan.solvers.median_certificate import certify_median, weighted
 from chargeplan.solvers.median_core import Fixed, MedianCore, core, fix
 from chargeplan.solvers.median_dual import MedianDual
@@ -351,14 +350,12 @@ class _Work:
         return float(math.ceil(bound - noise)) if self.whole and noise < 0.5 else bound
 
     def _limits_left(self, backend: Backend) -> Limits:
-        """Limits for the backend; one that cannot count work is given the seconds that a unit stands for."""
-        work, seconds = self.run.limits.work_limit, _seconds(self.run)
+        """Limits for the backend: a tenth of the work at least, whatever has been spent."""
+        work = self.run.limits.work_limit
         if work is not None:
             work = max(work - self._worked, 0.1 * work)
-            if Feature.WORK_LIMIT not in backend.features:
-                seconds = work if seconds is None else min(seconds, work)
         # The gap asked for is relative to the cost, the backend's to the value covered; it proves it whole.
-        return replace(self.run.limits, time_limit=seconds, work_limit=work, gap=0.0)
+        return limits_for(backend, self.run.limits, seconds=self.run.seconds_left, work=work, gap=0.0)
 
     def _start(
         self, left: MedianCore, reduction: Reduction, matrix: MatrixModel
@@ -370,8 +367,3 @@ class _Work:
         holds = reduction.model.holds(sites)[~reduction.model.must]
         start = np.concatenate((sites, holds)).astype(np.float64)
         return start if matrix.violation(start) <= 1e-9 else None
-
-
-def _seconds(run: Run) -> float | None:
-    """Return the seconds that a backend may take, a moment at least; None for no limit."""
-    return None if run.remaining is None else max(run.remaining, 0.01)

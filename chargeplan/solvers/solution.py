@@ -211,6 +211,11 @@ class Run:
         """Seconds left on the clock; None without a time limit."""
         return None if self.limits.time_limit is None else max(0.0, self.limits.time_limit - self.elapsed)
 
+    @property
+    def seconds_left(self) -> float | None:
+        """Seconds that a solver may take, a moment at least; None without a time limit."""
+        return None if self.remaining is None else max(self.remaining, 0.01)
+
     def good_enough(self) -> bool:
         """Whether the gap asked for is reached."""
         return self.gap is not None and self.gap <= max(self.limits.gap, 1e-12)

@@ -8,6 +8,7 @@ from chargeplan.errors import BackendUnavailable, InputError
 
 if TYPE_CHECKING:
     from chargeplan.solvers.backends.base import Backend
+    from chargeplan.solvers.matrix import MatrixModel
 
 ALIASES = {"ortools": "ortools:cp-sat", "pulp": "pulp:cbc"}
 
@@ -49,6 +50,14 @@ def find(name: str) -> Backend:
 def available() -> tuple[Backend, ...]:
     """Every backend that can be used here."""
     return tuple(backend for backend in _known().values() if backend.is_available())
+
+
+def fitting(matrix: MatrixModel) -> Backend:
+    """CP-SAT where it takes a model's numbers, else HiGHS."""
+    from chargeplan.solvers.backends.ortools_cp_sat import CpSat  # noqa: PLC0415 - loaded when first used
+
+    cp_sat = CpSat()
+    return cp_sat if cp_sat.takes(matrix) else find("ortools:highs")
 
 
 def _known() -> dict[str, Backend]:

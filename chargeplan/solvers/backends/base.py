@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 from concurrent.futures import ThreadPoolExecutor, wait
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal, Protocol
 
 import numpy as np
@@ -173,3 +173,24 @@ def checked(backend: Backend, model: MatrixModel, answer: Answer) -> Answer:
             f"{backend.name} claims the bound {answer.bound!r} beyond its own plan of {objective!r}"
         )
     return Answer(answer.status, values, objective, answer.bound)
+
+
+def limits_for(
+    backend: Backend, limits: Limits, *, seconds: float | None, work: float | None, gap: float
+) -> Limits:
+    """Limits for a backend; one that cannot count work is given the seconds that a unit stands for.
+
+    Parameters
+    ----------
+    backend
+        Who will solve.
+    limits
+        Those of the whole run.
+    seconds, work
+        What is left of either; None for no limit.
+    gap
+        What the backend has to prove.
+    """
+    if work is not None and Feature.WORK_LIMIT not in backend.features:
+        seconds = work if seconds is None else min(seconds, work)
+    return replace(limits, time_limit=seconds, work_limit=work, gap=gap)
