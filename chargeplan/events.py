@@ -14,7 +14,8 @@ class Event:
     Parameters
     ----------
     stage
-        What is being done: ``"read"``, ``"cover"``, ``"reduce"``, ``"search"``, ``"bound"``, ``"solve"``, ...
+        What is being done: ``"read"``, ``"compile"`` (on the first use after installation), ``"cover"``,
+        ``"reduce"``, ``"search"``, ``"bound"``, ``"solve"``, ...
     best, bound, gap
         The best objective and the best proven bound so far, and the gap between them; None where missing.
     seconds

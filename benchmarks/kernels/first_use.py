@@ -1,12 +1,12 @@
-"""Call every kernel that `chargeplan solve czt` needs, on next to nothing, twice; print what the first cost.
+"""Prepare and call every kernel that `chargeplan solve czt` needs; print what their first use costs.
 
 ::
 
     NUMBA_CACHE_DIR=<empty folder> python benchmarks/kernels/first_use.py [--solve INSTANCE]
 
-The first pass compiles (or loads from the cache), the second does not: the difference is what a first use
-costs. With ``--solve`` the instance is solved afterwards, and what is still compiled then is named: nothing
-should be.
+`kernels.prepare` compiles in two processes, or finds that everything lies on disk. Then a first pass loads
+it, and a second does not: the difference is what else a first use costs. With ``--solve`` the instance is
+solved afterwards, and what is still compiled then is named: nothing should be.
 """
 
 from __future__ import annotations
@@ -15,12 +15,11 @@ import argparse
 import json
 import time
 
-import numpy as np
 from numba.core import event
-from scipy.sparse import csr_array
 
 import chargeplan as cp
 from chargeplan import kernels
+from chargeplan.kernels import first_use
 
 
 def main() -> None:
@@ -28,29 +27,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--solve", metavar="INSTANCE")
     instance = parser.parse_args().solve
-    seconds = {name: _first_cost(call) for name, call in _calls().items()}
+    began = time.perf_counter()
+    kernels.prepare()
+    seconds = {"prepare": time.perf_counter() - began}
+    calls = {**first_use.one_half(), **first_use.other_half()}
+    seconds |= {name: _first_cost(call) for name, call in calls.items()}
     print(json.dumps({"seconds": seconds, "compiled later": _compiled_by_solving(instance)}))
-
-
-def _calls() -> dict[str, object]:
-    """One call per kernel, with the types that a plan gives it."""
-    demand = np.array(((113.0, 28.0), (113.001, 28.0), (113.002, 28.0), (113.02, 28.0)))
-    within = csr_array(np.array(((1, 1, 0, 0), (1, 1, 1, 0), (0, 1, 1, 0), (0, 0, 0, 1)), np.bool_))
-    graph = kernels.RoadGraph(np.array((0, 1, 3, 4)), np.array((1, 0, 2, 1)), np.full(4, 500.0))
-    snapped = kernels.Snapped(np.array((0, 1, 2)), np.full(3, 10.0))
-    cost = np.array((3.0, 2.0, 4.0, 1.0))
-    return {
-        "coverage": lambda: kernels.coverage(demand, demand, 1000.0, strict=True),
-        "paired_distances": lambda: kernels.paired_distances(demand, demand[::-1]),
-        "distance_matrix": lambda: kernels.distance_matrix(demand, demand),
-        "road_coverage": lambda: kernels.road_coverage(graph, snapped, snapped, 5000.0, strict=True),
-        "road_distances": lambda: kernels.road_distances(graph, snapped, snapped, 5000.0),
-        "merge_equal_rows": lambda: kernels.merge_equal_rows(within),
-        "dominated_rows": lambda: kernels.dominated_rows(within),
-        "dominated_columns": lambda: kernels.dominated_columns(within, cost),
-        "components": lambda: kernels.components(within),
-        "CoverSearch": lambda: kernels.CoverSearch(within, cost).run(10),
-    }
 
 
 def _first_cost(call: object) -> float:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from chargeplan.kernels.distance import distance_matrix, paired_distances
     from chargeplan.kernels.dominance import components, dominated_columns, dominated_rows
     from chargeplan.kernels.equal_rows import merge_equal_rows
+    from chargeplan.kernels.first_use import prepare
     from chargeplan.kernels.maximal_search import MaximalSearch
     from chargeplan.kernels.median_search import MedianSearch
     from chargeplan.kernels.nearest import nearest_sites
@@ -41,6 +42,7 @@ __all__ = [
     "merge_equal_rows",
     "nearest_sites",
     "paired_distances",
+    "prepare",
     "road_coverage",
     "road_distances",
 ]
@@ -63,6 +65,7 @@ _HOMES = {
     "merge_equal_rows": "equal_rows",
     "nearest_sites": "nearest",
     "paired_distances": "distance",
+    "prepare": "first_use",
     "road_coverage": "network",
     "road_distances": "network",
 }

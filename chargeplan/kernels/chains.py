@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from chargeplan.kernels.compiled import kernel
+from chargeplan.kernels.compiled import ZERO, kernel, kernel_part
 from chargeplan.kernels.inputs import read_only
 
 if TYPE_CHECKING:
@@ -104,7 +104,7 @@ def _merge(
                 metres[end[v] - 1] = min(metres[end[v] - 1], lengths[a])
 
 
-@kernel
+@kernel_part
 def _follow(
     neighbours: Neighbours, junction: Flags, number: Names, known: int, u: int, entry: int, lengths: Metres
 ) -> tuple[int, int, float]:
@@ -134,7 +134,7 @@ def _follow(
     return node, inside, length
 
 
-@kernel
+@kernel_part
 def _enter(found: Found, first: int, inside: int, step: int, to: int) -> None:
     """Enter a half chain whose lengths have just been written."""
     halves, _, used = found
@@ -145,7 +145,7 @@ def _enter(found: Found, first: int, inside: int, step: int, to: int) -> None:
     used[2] += inside + 1
 
 
-@kernel
+@kernel_part
 def _take_chain(
     neighbours: Neighbours, junction: Flags, number: Names, u: int, entry: int, found: Found
 ) -> tuple[int, float]:
@@ -167,7 +167,7 @@ def _take_chain(
     if not junction[to]:
         lengths[used[2]] = np.inf
         _follow(neighbours, junction, number, known, to, start[to], lengths[used[2] + 1 :])
-        _enter(found, first + inside - 1, inside, -1, u)
+        _enter(found, first + inside - 1, inside, ZERO - 1, u)
     return to, length
 
 

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 Function = TypeVar("Function", bound="Callable[..., object]")
 Result = TypeVar("Result")
 
+# Zero with a type and no more: for a literal, numba would compile what it is passed to once more.
+ZERO = cast("int", np.int64(0))
+
 
 def kernel(function: Function) -> Function:
     """Compile a function on its first call and keep the machine code on disk.
@@ -33,8 +36,23 @@ def kernel(function: Function) -> Function:
     function
         A function of arrays and scalars in the part of Python that numba compiles.
     """
-    # A wrapper for C would take a sixth of the time to compile; numba's types do not know the option.
-    options: Any = {"cache": True, "nogil": True, "error_model": "numpy", "no_cfunc_wrapper": True}
+    return _compiled(function, cache=True)
+
+
+def kernel_part(function: Function) -> Function:
+    """Compile a function that only kernels of its file call, and parts of them.
+
+    Parameters
+    ----------
+    function
+        As for `kernel`.
+    """
+    return _compiled(function, no_cpython_wrapper=True)
+
+
+def _compiled(function: Function, **options: Any) -> Function:
+    # Wrappers that nobody calls would take a quarter of the time to compile; numba's types do not know them.
+    options |= {"nogil": True, "error_model": "numpy", "no_cfunc_wrapper": True}
     return cast("Function", numba.njit(**options)(function))
 
 

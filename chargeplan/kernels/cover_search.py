@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from chargeplan.errors import InputError
-from chargeplan.kernels.compiled import kernel
+from chargeplan.kernels.compiled import ZERO, kernel, kernel_part
 from chargeplan.kernels.inputs import (
     checked_mask,
     checked_needs,
@@ -85,7 +85,7 @@ def _draw(search: Records, below: int) -> int:
     return int((x * np.uint64(0x2545F4914F6CDD1D)) >> np.uint64(33)) % below
 
 
-@kernel
+@kernel_part
 def _pay_closed(rows: Records, row_columns: Names, columns: Records, i: int, weight: int) -> None:
     """Add to the score of the closed columns of row i, which has begun or ceased to be missing."""
     for t in range(rows[i]["first"], rows[i]["last"]):
@@ -95,7 +95,7 @@ def _pay_closed(rows: Records, row_columns: Names, columns: Records, i: int, wei
             column["ready"] = True
 
 
-@kernel
+@kernel_part
 def _pay_open(rows: Records, row_columns: Names, columns: Records, i: int, weight: int) -> None:
     """Add to the score of the open columns of row i, which are just enough or were."""
     if rows[i]["covered"] == 1:
@@ -136,7 +136,7 @@ def _open(
     now["cost"] += columns[j]["cost"]
 
 
-@kernel
+@kernel_part
 def _close(
     rows: Records, row_columns: Names, columns: Records, column_rows: Names, search: Records, j: int
 ) -> None:
@@ -166,7 +166,7 @@ def _close(
     now["cost"] -= columns[j]["cost"]
 
 
-@kernel
+@kernel_part
 def _better(columns: Records, j: int, k: int) -> bool:
     """Tell whether to open or close j rather than k: by score per cost, then by how long it stayed."""
     one = columns[j]["score"] * columns[j]["per_cost"]
@@ -175,7 +175,7 @@ def _better(columns: Records, j: int, k: int) -> bool:
     return bool(one > other or (one == other and longer))
 
 
-@kernel
+@kernel_part
 def _heap_down(key: NDArray[np.float64], name: Names, place: int, size: int) -> None:
     """Move an entry of a heap, largest first, down to where it belongs."""
     moved, moved_key = name[place], key[place]
@@ -213,10 +213,10 @@ def _complete(
             _open(rows, row_columns, columns, column_rows, search, j)
             now = 0.0
         key[0] = now
-        _heap_down(key, name, 0, size)
+        _heap_down(key, name, ZERO, size)
 
 
-@kernel
+@kernel_part
 def _keep_best(columns: Records, search: Records) -> None:
     """Keep the cover that is open if it is better than the best."""
     total = 0.0
@@ -244,7 +244,7 @@ def _keep_and_shrink(
         _close(rows, row_columns, columns, column_rows, search, chosen)
 
 
-@kernel
+@kernel_part
 def _one_to_close(columns: Records, search: Records) -> int:
     """Return the best of a sample of open columns to close, but not the one opened last; or -1."""
     chosen = -1  # not a literal, which would be compiled for apart
@@ -255,7 +255,7 @@ def _one_to_close(columns: Records, search: Records) -> int:
     return chosen
 
 
-@kernel
+@kernel_part
 def _one_to_open(rows: Records, row_columns: Names, columns: Records, search: Records, i: int) -> int:
     """Return the best column to open for a missing row that leaves the cost below the best, or -1.
 
@@ -277,7 +277,7 @@ def _one_to_open(rows: Records, row_columns: Names, columns: Records, search: Re
     return chosen
 
 
-@kernel
+@kernel_part
 def _weigh_missing(rows: Records, row_columns: Names, columns: Records, search: Records) -> None:
     """Add 1 to the weight of every missing row: what is hard to cover counts more."""
     for m in range(search[0]["missing"]):

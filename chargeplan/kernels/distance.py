@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from chargeplan.errors import InputError
-from chargeplan.kernels.compiled import in_pieces, kernel
+from chargeplan.kernels.compiled import in_pieces, kernel, kernel_part
 from chargeplan.kernels.geodesy import LONG, SEMI_MAJOR, SEMI_MINOR, ecef, geod_distances
 from chargeplan.kernels.inputs import checked_positions, read_only, unwritable
 from chargeplan.kernels.memory import reserve
@@ -23,7 +23,7 @@ _ALONG = 1 / SEMI_MINOR**2
 _SHORTEST = 1e-300  # keeps 0 / 0 away where two points are the same
 
 
-@kernel
+@kernel_part
 def _arc(px: float, py: float, pz: float, qx: float, qy: float, qz: float) -> float:
     """Return the arc over a chord by Euler's radius of curvature at the midpoint, along the chord.
 

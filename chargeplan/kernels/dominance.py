@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from chargeplan.kernels.compiled import in_pieces, kernel
+from chargeplan.kernels.compiled import in_pieces, kernel, kernel_part
 from chargeplan.kernels.inputs import checked_needs, checked_vector, read_only, sorted_rows, unwritable
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def _signatures(indptr: NDArray[np.int64], members: NDArray[np.int32], out: NDAr
         out[i] = bits
 
 
-@kernel
+@kernel_part
 def _contains(indptr: NDArray[np.int64], members: Names, large: int, small: int) -> bool:
     """Tell whether every member of one set is in another."""
     t, last = indptr[large], indptr[large + 1]
@@ -64,7 +64,7 @@ def _contains(indptr: NDArray[np.int64], members: Names, large: int, small: int)
     return True
 
 
-@kernel
+@kernel_part
 def _rarest(indptr: NDArray[np.int64], members: Names, holder_indptr: NDArray[np.int64], i: int) -> int:
     """Return the member of a set that the fewest sets hold."""
     rarest, fewest = -1, members.size + 1
@@ -113,7 +113,7 @@ def _mark(
                 marked[k] = True
 
 
-@kernel
+@kernel_part
 def _root(parent: NDArray[np.int32], node: int) -> int:
     while parent[node] != node:
         parent[node] = parent[parent[node]]

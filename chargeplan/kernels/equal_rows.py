@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from chargeplan.errors import InputError
-from chargeplan.kernels.compiled import in_pieces, kernel
+from chargeplan.kernels.compiled import in_pieces, kernel, kernel_part
 from chargeplan.kernels.inputs import read_only, sorted_rows
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ def _hash_rows(
         hashes[i] = value ^ (value >> np.uint64(32))
 
 
-@kernel
+@kernel_part
 def _same_row(
     indptr: NDArray[np.int64], indices: NDArray[np.int32], keys: NDArray[np.int64], i: int, k: int
 ) -> bool:

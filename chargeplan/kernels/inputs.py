@@ -19,7 +19,7 @@ Scalar = TypeVar("Scalar", bound=np.generic)
 
 
 @kernel
-def _sound(positions: NDArray[np.float64], most: tuple[float, float]) -> bool:
+def all_within(positions: NDArray[np.float64], most: tuple[float, float]) -> bool:
     """Tell whether no coordinate is beyond its limit or not a number: one pass, and no array in between."""
     wrong = 0
     for i in range(positions.shape[0]):
@@ -42,7 +42,7 @@ def checked_positions(positions: ArrayLike, metric: str, name: str) -> NDArray[n
     if values.ndim != 2 or values.shape[1] != 2:
         raise InputError(f"{name} must have the shape (N, 2), not {values.shape}")
     limits = (360.0, 90.0) if metric == "geodesic" else (1e150, 1e150)
-    if not _sound(unwritable(values), limits):
+    if not all_within(unwritable(values), limits):
         with np.errstate(invalid="ignore"):
             row = int(np.argmin((np.abs(values) <= limits).all(axis=1)))
         kind = "longitude and latitude in degrees" if metric == "geodesic" else "finite metres"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from chargeplan.errors import InputError
-from chargeplan.kernels.compiled import kernel
+from chargeplan.kernels.compiled import ZERO, kernel, kernel_part
 from chargeplan.kernels.inputs import (
     checked_mask,
     checked_needs,
@@ -91,21 +91,21 @@ def _draw(search: Records, below: int) -> int:
     return int((x * np.uint64(0x2545F4914F6CDD1D)) >> np.uint64(33)) % below
 
 
-@kernel
+@kernel_part
 def _next_credit(rows: Records, i: int) -> int:
     """Return the credit that row i would give for one column more."""
     row = rows[i]
     return int(row["unit"] * (2 * row["covered"] + 1) * (row["covered"] < row["need"]))
 
 
-@kernel
+@kernel_part
 def _last_credit(rows: Records, i: int) -> int:
     """Return the credit that row i, which is covered, would take back for one column less."""
     row = rows[i]
     return int(row["unit"] * (2 * row["covered"] - 1) * (row["covered"] <= row["need"]))
 
 
-@kernel
+@kernel_part
 def _charge_owners(rows: Records, row_columns: Names, columns: Records, i: int, amount: int) -> None:
     """Add to the loss of the columns that cover row i."""
     if rows[i]["covered"] == 1:
@@ -117,7 +117,7 @@ def _charge_owners(rows: Records, row_columns: Names, columns: Records, i: int, 
             column["loss"] += amount
 
 
-@kernel
+@kernel_part
 def _gain(rows: Records, columns: Records, column_rows: Names, j: int) -> int:
     """Return the credit that a closed column would add."""
     gain = 0
@@ -152,7 +152,7 @@ def _open(
     now["usage"] += columns[j]["usage"]
 
 
-@kernel
+@kernel_part
 def _close(
     rows: Records, row_columns: Names, columns: Records, column_rows: Names, search: Records, j: int
 ) -> None:
@@ -175,7 +175,7 @@ def _close(
     now["usage"] -= columns[j]["usage"]
 
 
-@kernel
+@kernel_part
 def _heap_down(key: NDArray[np.float64], name: Names, place: int, size: int) -> None:
     """Move an entry of a heap, largest first, down to where it belongs."""
     moved, moved_key = name[place], key[place]
@@ -212,10 +212,10 @@ def _fill(rows: Records, row_columns: Names, columns: Records, column_rows: Name
             _open(rows, row_columns, columns, column_rows, search, j)
             worth = 0.0
         key[0] = worth
-        _heap_down(key, name, int(np.int64(0)), size)
+        _heap_down(key, name, ZERO, size)
 
 
-@kernel
+@kernel_part
 def _added_up(columns: Records) -> float:
     """Return the usage of the open columns without the rounding of many steps."""
     total = 0.0
@@ -240,7 +240,7 @@ def _keep_best(
             columns[j]["best"] = columns[j]["open"]
 
 
-@kernel
+@kernel_part
 def _one_to_open(rows: Records, row_columns: Names, columns: Records, search: Records) -> int:
     """Return a random column that fits under the limit, of a random row not covered enough; or -1."""
     for _ in range(_SAMPLE):
@@ -253,7 +253,7 @@ def _one_to_open(rows: Records, row_columns: Names, columns: Records, search: Re
     return int(np.int64(-1))
 
 
-@kernel
+@kernel_part
 def _one_to_close(columns: Records, search: Records, kept: int) -> int:
     """Return the open column of a sample that is the least loss, but not the one that is kept; or -1."""
     chosen, least = int(np.int64(-1)), np.inf
@@ -265,7 +265,7 @@ def _one_to_close(columns: Records, search: Records, kept: int) -> int:
     return chosen
 
 
-@kernel
+@kernel_part
 def _swap(
     rows: Records,
     row_columns: Names,
@@ -302,7 +302,7 @@ def _swap(
     return count, won
 
 
-@kernel
+@kernel_part
 def _temperature(columns: Records, search: Records) -> float:
     """Take a step in time; return how much credit a swap may cost, on average, in this step."""
     now = search[0]

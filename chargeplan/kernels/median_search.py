@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from chargeplan.errors import InputError
-from chargeplan.kernels.compiled import kernel
+from chargeplan.kernels.compiled import ZERO, kernel, kernel_part
 from chargeplan.kernels.inputs import checked_mask, checked_vector, read_only, unwritable
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def _draw(search: Records, below: int) -> int:
     return int((x * np.uint64(0x2545F4914F6CDD1D)) >> np.uint64(33)) % below
 
 
-@kernel
+@kernel_part
 def _find_next(near: Table, reach: Distances, points: Records, i: int, far: float) -> None:
     """Find the open site that comes after the nearest one."""
     least, slot, nearest = far, -1, points[i]["nearest"]
@@ -116,7 +116,7 @@ def _put(
     search[0]["cost"] = cost
 
 
-@kernel
+@kernel_part
 def _gain(distance: Table, points: Records, j: int) -> float:
     """Return what one more site would take off the cost."""
     gain = 0.0
@@ -127,7 +127,7 @@ def _gain(distance: Table, points: Records, j: int) -> float:
     return gain
 
 
-@kernel
+@kernel_part
 def _heap_down(key: Distances, name: Names, place: int, size: int) -> None:
     """Move an entry of a heap, largest first, down to where it belongs."""
     moved, moved_key = name[place], key[place]
@@ -169,7 +169,7 @@ def _fill(
             search[0]["open"] += 1
             gain = -1.0
         key[0] = gain
-        _heap_down(key, name, 0, size)
+        _heap_down(key, name, ZERO, size)
 
 
 @kernel
@@ -181,7 +181,7 @@ def _keep_best(slots: Records, search: Records) -> None:
             slots[t]["best"] = slots[t]["site"]
 
 
-@kernel
+@kernel_part
 def _best_swap(
     distance: Table, reach: Distances, points: Records, slots: Records, first: int, j: int
 ) -> tuple[int, float]:
@@ -202,7 +202,7 @@ def _best_swap(
     return chosen, least - gain
 
 
-@kernel
+@kernel_part
 def _temperature(slots: Records, search: Records) -> float:
     """Take a step in time; return what a swap may cost, on average, in this step."""
     now = search[0]

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from chargeplan.errors import InputError
-from chargeplan.kernels.compiled import in_pieces, kernel
+from chargeplan.kernels.compiled import in_pieces, kernel, kernel_part
 from chargeplan.kernels.distance import related_distances
 from chargeplan.kernels.geodesy import (
     CURVATURE_SPREAD,
@@ -44,12 +44,12 @@ _PIECE = 2_000  # demand points in the smallest piece of work
 _TIE = 1 + 1e-14  # squares closer than this may have the same root
 
 
-@kernel
+@kernel_part
 def _gap(low: float, value: float, high: float) -> float:
     return max(low - value, 0.0, value - high)
 
 
-@kernel
+@kernel_part
 def _push(
     tree: Tree, level: int, node: int, point: Floats, bound: float, stack: Places, gaps: Floats, top: int
 ) -> int:
@@ -71,13 +71,13 @@ def _push(
     return top
 
 
-@kernel
+@kernel_part
 def _square(sites: Floats, t: int, point: Floats) -> float:
     a, b, c = sites[t, 0] - point[0], sites[t, 1] - point[1], sites[t, 2] - point[2]
     return float(a * a + b * b + c * c)
 
 
-@kernel
+@kernel_part
 def _limit(square: float, curved: bool) -> float:  # noqa: FBT001 - kernels take what is in its place
     """Return the squared chord beyond which no site can be as near as one at the given squared chord.
 
@@ -96,7 +96,7 @@ def _limit(square: float, curved: bool) -> float:  # noqa: FBT001 - kernels take
     return limit * limit
 
 
-@kernel
+@kernel_part
 def _longer(found: Places, size: int) -> Places:
     if size + _RUN <= found.size:
         return found
@@ -106,7 +106,7 @@ def _longer(found: Places, size: int) -> Places:
     return longer
 
 
-@kernel
+@kernel_part
 def _insert(square: float, t: int, squares: Floats, places: Places) -> None:
     """Put a site where it belongs among the nearest, ascending, and forget the last."""
     place = squares.size - 1
@@ -116,7 +116,7 @@ def _insert(square: float, t: int, squares: Floats, places: Places) -> None:
     squares[place], places[place] = square, t
 
 
-@kernel
+@kernel_part
 def _list(
     tree: Tree,
     point: Floats,

@@ -15,7 +15,7 @@ import numpy as np
 
 from chargeplan.errors import InputError
 from chargeplan.kernels.chains import Chains, contract
-from chargeplan.kernels.compiled import in_pieces, kernel
+from chargeplan.kernels.compiled import ZERO, in_pieces, kernel, kernel_part
 from chargeplan.kernels.inputs import checked_radius, frozen, read_only
 
 if TYPE_CHECKING:
@@ -139,7 +139,7 @@ _DE_BRUIJN = 0x077CB531
 _LOWEST = np.array([(_DE_BRUIJN << bit & 0xFFFFFFFF) >> 27 for bit in range(32)]).argsort()
 
 
-@kernel
+@kernel_part
 def _grown(found: NDArray[Any], size: int, room: int) -> NDArray[Any]:
     """Copy what was found so far into more room."""
     grown = np.empty(room, found.dtype)
@@ -148,7 +148,7 @@ def _grown(found: NDArray[Any], size: int, room: int) -> NDArray[Any]:
     return grown
 
 
-@kernel
+@kernel_part
 def _along(lengths: Metres, begin: int, inside: int, distance: float) -> float:
     """Add up the arcs of a half chain."""
     for t in range(begin, begin + inside + 1):
@@ -156,7 +156,7 @@ def _along(lengths: Metres, begin: int, inside: int, distance: float) -> float:
     return distance
 
 
-@kernel
+@kernel_part
 def _spread(
     half: Any, lengths: Metres, start: int, distance: float, limit: float, inner: Metres, touched: Names
 ) -> float:
@@ -179,7 +179,7 @@ def _spread(
     return float(distance + lengths[begin + inside])
 
 
-@kernel
+@kernel_part
 def _enter(chains: Ways, place: int, limit: float, junctions: Reached, inside: Reached) -> None:
     """Begin a search at a junction, or within a chain."""
     halves, lengths, through, _, _ = chains
@@ -203,7 +203,7 @@ def _enter(chains: Ways, place: int, limit: float, junctions: Reached, inside: R
             distances[end] = distance
 
 
-@kernel
+@kernel_part
 def _search(
     roads: Arcs, lengths: Metres, junctions: Reached, queue: Queue, limit: float, scale: tuple[float, float]
 ) -> None:
@@ -218,7 +218,7 @@ def _search(
     distances, touched = junctions
     heads, entries = queue
     per_width, shrink = scale
-    size, free = 0, -1  # entries ever used, and the first of those to use again
+    size, free = ZERO, -1  # entries ever used, and the first of those to use again
     for t in range(1, touched[0] + 1):
         junction = int(np.int64(touched[t]))
         bucket = int(distances[junction] * per_width)
@@ -258,7 +258,7 @@ def _search(
                 entries[entry]["next"], heads[into] = heads[into], entry
 
 
-@kernel
+@kernel_part
 def _expand(chains: Ways, limit: float, junctions: Reached, inside: Reached) -> None:
     """Find the inner nodes within the limit, along the half chains on which there are sites."""
     _, lengths, _, start, halves = chains
@@ -267,10 +267,10 @@ def _expand(chains: Ways, limit: float, junctions: Reached, inside: Reached) -> 
     for t in range(1, touched[0] + 1):
         junction = int(np.int64(touched[t]))
         for half in range(start[junction], start[junction + 1]):
-            _spread(halves[half], lengths, 0, distances[junction], limit, inner, touched_inner)
+            _spread(halves[half], lengths, ZERO, distances[junction], limit, inner, touched_inner)
 
 
-@kernel
+@kernel_part
 def _collect(sites: Sites, reached: Reached, first: int, hits: Hits) -> None:
     """Note the sites at all nodes touched, counted from a place on, and leave the nodes untouched."""
     start, name, _ = sites
@@ -286,7 +286,7 @@ def _collect(sites: Sites, reached: Reached, first: int, hits: Hits) -> None:
         distances[node] = np.inf
 
 
-@kernel
+@kernel_part
 def _sorted_hits(hits: Hits) -> int:
     """List the sites that were noted in ascending order, forget them, and return how many there are."""
     _, words, blocks, found = hits
@@ -330,7 +330,7 @@ def _reach_sites(
     site_leg = sites[2]
     radius, strict, least_site_leg, keep = limit
     names, metres = np.empty(0, np.int32), np.empty(0, np.float64)
-    size = 0
+    size = ZERO
     for p in range(places.size):
         least = np.inf
         for t in range(start[p], start[p + 1]):
@@ -341,7 +341,7 @@ def _reach_sites(
         _enter(chains, places[p], far, junctions, inside)
         _search(roads, chains[1], junctions, queue, far, scale)
         _expand(chains, far, junctions, inside)
-        _collect(sites, junctions, 0, hits)
+        _collect(sites, junctions, ZERO, hits)
         _collect(sites, inside, junctions[0].size, hits)
         hit = _sorted_hits(hits)
         most = size + hit * (start[p + 1] - start[p])

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from chargeplan.errors import InputError
-from chargeplan.kernels.compiled import kernel
+from chargeplan.kernels.compiled import kernel, kernel_part
 from chargeplan.kernels.cover_cells import lay_cells
 from chargeplan.kernels.equal_rows import merge_equal_rows
 from chargeplan.kernels.inputs import (
@@ -57,7 +57,7 @@ class Patterns:
     points: NDArray[np.int64]
 
 
-@kernel
+@kernel_part
 def _add(totals: NDArray[np.float64], p: int, high: float, low: float) -> None:
     """Add to a total that is held in two floats, the second of what the first cannot hold (Knuth 1969)."""
     total = totals[p, 0] + high

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeVar, cast, overl
 import numpy as np
 
 from chargeplan.errors import InputError
-from chargeplan.kernels.compiled import in_pieces, kernel
+from chargeplan.kernels.compiled import ZERO, in_pieces, kernel, kernel_part
 from chargeplan.kernels.distance import related_distances
 from chargeplan.kernels.geodesy import LONG, geod_distances, geodesic_chord_limits, in_space
 from chargeplan.kernels.inputs import checked_positions, checked_radius, frozen
@@ -101,7 +101,7 @@ def _sort_keys(keys: Places, highest: int) -> tuple[Places, Places]:
     return keys, order
 
 
-@kernel
+@kernel_part
 def _first_at(keys: Places, start: int, key: int) -> int:
     """Return the first place from `start` on whose key is at least `key`, looking near before far."""
     probe, step = start, 1
@@ -119,7 +119,7 @@ def _first_at(keys: Places, start: int, key: int) -> int:
     return start
 
 
-@kernel
+@kernel_part
 def _gather(demand: Sorted, first: int, points: Columns, box: NDArray[np.float64]) -> int:
     """Put the demand points that share the cell of `first` into columns, and a box around them.
 
@@ -139,12 +139,12 @@ def _gather(demand: Sorted, first: int, points: Columns, box: NDArray[np.float64
     return last
 
 
-@kernel
+@kernel_part
 def _gap(low: float, value: float, high: float) -> float:
     return max(low - value, 0.0, value - high)
 
 
-@kernel
+@kernel_part
 def _around(
     box: NDArray[np.float64], key: int, sites: Sorted, runs: Places, places: Places, reach: float
 ) -> tuple[Names, Columns]:
@@ -177,7 +177,7 @@ def _around(
     return near_names, near
 
 
-@kernel
+@kernel_part
 def _square(near: Columns, points: Columns, point: int, squares: NDArray[np.float64]) -> None:
     """Square the chords from a demand point to the sites near it."""
     near_x, near_y, near_z = near[0], near[1], near[2]
@@ -187,7 +187,7 @@ def _square(near: Columns, points: Columns, point: int, squares: NDArray[np.floa
         squares[t] = a * a + b * b + c * c
 
 
-@kernel
+@kernel_part
 def _doubt(
     squares: NDArray[np.float64],
     limits: NDArray[np.float64],
@@ -219,7 +219,7 @@ def _count(
     Returns how many of all are in doubt.
     """
     places, points, box = np.zeros_like(runs), np.empty((3, _TOGETHER)), np.empty((2, 3))
-    doubtful, first = 0, 0
+    doubtful, first = 0, ZERO
     while first < demand[0].size:
         last = _gather(demand, first, points, box)
         names, near = _around(box, demand[0][first], sites, runs, places, reach)
@@ -241,7 +241,7 @@ def _count(
     return doubtful
 
 
-@kernel
+@kernel_part
 def _send(rows: Places, sizes: Places, count: int, block: Names, indptr: Places, indices: Names) -> None:
     """Copy the sites of some rows from a block to where the rows are.
 
@@ -276,7 +276,7 @@ def _fill(
     """
     places, points, box = np.zeros_like(runs), np.empty((3, _TOGETHER)), np.empty((2, 3))
     block, rows, sizes = np.empty(_BLOCK, np.int32), np.empty(_ROWS, np.int64), np.empty(_ROWS, np.int64)
-    size, count, in_doubt, first = 0, 0, 0, 0
+    size, count, in_doubt, first = 0, ZERO, ZERO, ZERO
     while first < demand[0].size:
         last = _gather(demand, first, points, box)
         names, near = _around(box, demand[0][first], sites, runs, places, reach)

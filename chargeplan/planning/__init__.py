@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from chargeplan.audit import audit
+from chargeplan.kernels import prepare
 from chargeplan.plan.answer import Plan
 from chargeplan.planning.cover import cover
 from chargeplan.planning.formulate import Formulation, formulate
@@ -73,6 +74,8 @@ def solve(  # noqa: PLR0913 - each overrides a key of the scenario's [solve]
     given = {"time_limit": time_limit, "gap": gap, "work_limit": work_limit, "threads": threads, "seed": seed}
     limits = _limits(problem, given)
     chosen = backend or problem.scenario.solve.backend
+    watch.enter("compile")
+    prepare()
     watch.enter("cover")
     coverage = [cover(standard, problem.sites) for standard in problem.standards]
     watch.enter("formulate")
