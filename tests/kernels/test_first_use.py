@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING
 import numba
 import pytest
 
-from chargeplan.kernels import first_use
+from chargeplan.kernels import first_use, inputs
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 COMPILED = """
 from numba.core import event
-from chargeplan.kernels import first_use
+from chargeplan.kernels import first_use, inputs
 print(first_use.prepare(), first_use.prepare())
 recorder = event.RecordingListener()
 with event.install_listener("numba:compile", recorder):
@@ -57,4 +57,12 @@ def test_nothing_is_done_twice(monkeypatch: pytest.MonkeyPatch) -> None:
     assert not first_use.prepare.__wrapped__()
     monkeypatch.setattr(first_use, "cores", lambda: 2)
     monkeypatch.setattr(first_use, "_must_compile", lambda: False)
+    assert not first_use.prepare.__wrapped__()
+
+
+def test_without_compilation_nothing_is_prepared(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where numba is told not to compile, kernels are functions like any other."""
+    monkeypatch.setattr(first_use, "one_half", pytest.fail)
+    monkeypatch.setattr(first_use, "cores", lambda: 2)
+    monkeypatch.setattr(inputs, "all_within", lambda positions, most: bool((abs(positions) <= most).all()))
     assert not first_use.prepare.__wrapped__()
