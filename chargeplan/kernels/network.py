@@ -7,7 +7,7 @@ queue junctions alone (see `chains`), and leave their workspace as clean as they
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass
+from dataclasses import InitVar, dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -63,6 +63,8 @@ class RoadGraph:
         (E,) the node each arc leads to. A road that may be driven both ways is two arcs.
     lengths
         (E,) metres (or seconds), finite, 0 or more.
+    directed
+        False: every arc may be driven both ways, and the graph gets one back for each.
 
     Raises
     ------
@@ -73,8 +75,9 @@ class RoadGraph:
     indptr: NDArray[np.int64]
     indices: NDArray[np.int32]
     lengths: NDArray[np.float64]
+    directed: InitVar[bool] = True
 
-    def __post_init__(self) -> None:
+    def __post_init__(self, directed: bool) -> None:
         indptr = np.array(self.indptr, dtype=np.int64)
         indices = np.array(self.indices, dtype=np.int32)
         lengths = np.array(self.lengths, dtype=np.float64)
@@ -86,6 +89,8 @@ class RoadGraph:
             raise InputError(f"an arc leads outside the {indptr.size - 1} nodes of the road graph")
         if not np.all(np.isfinite(lengths) & (lengths >= 0)):
             raise InputError("lengths of a road graph must be finite and 0 or more")
+        if not directed:
+            indptr, indices, lengths = _both_ways(indptr, indices, lengths)
         read_only(indptr, indices, lengths)
         for name, value in (("indptr", indptr), ("indices", indices), ("lengths", lengths)):
             object.__setattr__(self, name, value)
@@ -99,6 +104,15 @@ class RoadGraph:
     def chains(self) -> Chains:
         """The graph with its chains contracted; prepared when it is first needed, and kept."""
         return contract(self.indptr, self.indices, self.lengths)
+
+
+def _both_ways(indptr: Starts, indices: Names, lengths: Metres) -> tuple[Starts, Names, Metres]:
+    """Add an arc back for every arc."""
+    tails = np.repeat(np.arange(indptr.size - 1, dtype=np.int32), np.diff(indptr))
+    both, heads = np.append(tails, indices), np.append(indices, tails)
+    order = np.argsort(both, kind="stable")
+    starts = np.append(0, np.cumsum(np.bincount(both, minlength=indptr.size - 1)))
+    return starts, heads[order], np.tile(lengths, 2)[order]
 
 
 @dataclass(frozen=True, eq=False)

@@ -119,6 +119,22 @@ def test_chains_change_nothing(seed: int, roads: int, radius: float) -> None:
     check(matrix, snapped(rng, nodes, 8, 1.0), snapped(rng, nodes, int(rng.integers(0, 12)), 1.0), radius)
 
 
+@EXAMPLES
+@given(st.integers(0, 2**32 - 1), st.integers(1, 9), st.sampled_from([0.0, 10.0, 1e6]))
+def test_an_undirected_graph_agrees_with_scipy(seed: int, roads: int, radius: float) -> None:
+    """Every arc leads both ways: SciPy's distances without directions, to the last bit."""
+    rng = np.random.default_rng(seed)
+    matrix = chained_graph(rng, roads)
+    points = [snapped(rng, matrix.shape[0], 8, 1.0) for _ in range(2)]
+    graph = kernels.RoadGraph(matrix.indptr, matrix.indices, matrix.data, directed=False)
+    between = dijkstra(shortest_arcs(matrix), directed=False)[np.ix_(points[0].node, points[1].node)]
+    ways = (points[0].leg[:, None] + between) + points[1].leg[None]
+    metres = kernels.road_distances(graph, *points, radius)
+    np.testing.assert_array_equal(metres.toarray(), np.where(ways <= radius, ways, 0))
+    back = kernels.road_distances(graph, *points[::-1], radius)
+    np.testing.assert_allclose(back.toarray().T, metres.toarray(), rtol=1e-14)
+
+
 def test_chains_are_contracted() -> None:
     """Of a crossroads with a bent side street and a loop, only the crossing is queued."""
     tails = np.array([0, 1, 1, 2, 0, 3, 3, 4, 4, 0, 0, 5])
