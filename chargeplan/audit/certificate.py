@@ -81,7 +81,7 @@ def written_rows(problem: Problem, standard: Standard, certificate: Mapping[str,
         column=column,
         need=standard.stations,
         must=reachable if full else np.zeros(len(weight), np.bool_),
-        multiplier=_multipliers(standard, certificate["u"].get(standard.name, {"rows": [], "value": []})),
+        multiplier=written_multipliers(standard, certificate),
         weight=weight if shared else nothing,
         price=int(certificate["lambda"].get(standard.name, 0)) if shared else 0,
         target=target,
@@ -106,8 +106,15 @@ def _coverage(problem: Problem, standard: Standard) -> tuple[NDArray[np.int64], 
     return table.coords[0][near].astype(np.int64), table.coords[1][near].astype(np.int64)
 
 
-def _multipliers(standard: Standard, prices: Mapping[str, Any]) -> NDArray[np.int64]:
-    """Multipliers of a standard's demand points, (N,), from those that the certificate names."""
+def written_multipliers(standard: Standard, certificate: Mapping[str, Any]) -> NDArray[np.int64]:
+    """Read the multipliers of a standard's demand points, (N,), from those that a certificate names.
+
+    Raises
+    ------
+    InputError
+        One on a demand point that is not there, or beyond 2^63.
+    """
+    prices = certificate["u"].get(standard.name, {"rows": [], "value": []})
     place = {name: index for index, name in enumerate(standard.points.ids)}
     unknown = [name for name in prices["rows"] if name not in place]
     if unknown or len(prices["rows"]) != len(prices["value"]):
