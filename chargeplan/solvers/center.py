@@ -18,23 +18,23 @@ from scipy.sparse import csr_array, vstack
 from chargeplan.errors import BackendError
 from chargeplan.solvers import backends
 from chargeplan.solvers.ascent import ascend
-from chargeplan.solvers.backends.base import Hooks, checked, limits_for
+from chargeplan.solvers.asking import ask
 from chargeplan.solvers.bounds import Relaxation, lp_certificate, relax
 from chargeplan.solvers.certificate import DualCertificate
 from chargeplan.solvers.models.distances import filled
 from chargeplan.solvers.models.reach import reach_model
 from chargeplan.solvers.reduction import Reduction, reduce
 from chargeplan.solvers.search import Search
-from chargeplan.solvers.solution import Run, Solution
+from chargeplan.solvers.solution import Run
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from chargeplan.events import Cancel, OnEvent
-    from chargeplan.solvers.backends.base import Backend
+    from chargeplan.solvers.backends.base import Answer, Backend
     from chargeplan.solvers.matrix import MatrixModel
     from chargeplan.solvers.models.covering import CoveringModel
-    from chargeplan.solvers.solution import BoundKind, Limits, Status
+    from chargeplan.solvers.solution import BoundKind, Limits, Solution
 
 _LOOK = 0.01  # units of work between two looks whether the stations suffice
 _LOOKS = 10  # of them for a radius
@@ -149,11 +149,6 @@ class _Work:
         run.enter("search")
         self.instance, self.run, self.chosen = instance, run, chosen
         self.plan: NDArray[np.bool_] | None = None
-        self.bound_kind: BoundKind | None = None
-        self.certificate: CenterCertificate | None = None
-        self.infeasible = False
-        self.notes: list[str] = []
-        self._worked = 0.0
         self._offer_plan(_farthest_first(instance))
         permitted = instance.distance[:, ~instance.closed]
         self.nearest = float(permitted.min(axis=1).max(initial=0.0))
@@ -189,32 +184,12 @@ class _Work:
 
     def solution(self) -> Solution:
         """Put the answer together."""
-        run = self.run
-        run.leave()
-        if self.infeasible:
-            return Solution("infeasible", seconds=run.seconds, notes=tuple(self.notes))
-        return Solution(
-            status=self._status(),
-            objective=run.best,
-            bound=run.bound,
-            gap=run.gap,
-            bound_kind=self.bound_kind,
-            selected=None if self.plan is None else np.flatnonzero(self.plan),
-            certificate=self.certificate,
-            seconds=run.seconds,
-            reproducible=not run.cut,
-            notes=tuple(self.notes),
-        )
-
-    def _status(self) -> Status:
-        if self.plan is not None and self.run.best == self.run.bound:
-            return "optimal"
-        return "stopped" if self.run.cut or self.plan is None else "feasible"
+        return self.run.solution(None if self.plan is None else np.flatnonzero(self.plan))
 
     def _done(self) -> bool:
         limit = self.run.limits.work_limit
-        spent = limit is not None and self._worked >= limit
-        return self.infeasible or spent or self.run.good_enough() or self.run.must_stop()
+        spent = limit is not None and self.run.worked >= limit
+        return self.run.infeasible or spent or self.run.good_enough() or self.run.must_stop()
 
     def _known(self) -> int:
         """Return which radius the best plan reaches; one beyond the last without a plan."""
@@ -223,7 +198,7 @@ class _Work:
     def _try(self, index: int) -> bool | None:
         """Look whether the stations can serve everybody within a radius; None where that stays open."""
         self.run.enter("search")
-        self._worked += _UNIT
+        self.run.worked += _UNIT
         reduction = reduce(self._model(index))
         decided = int(reduction.opened.sum())
         if not reduction.model.cost.size:
@@ -269,7 +244,7 @@ class _Work:
         try:
             relaxation = relax(reduction.model, self.run.seconds_left, self.run.cancel)
         except BackendError as failure:
-            self.notes.append(f"{failure}; the radius {self.radii[index]} was left to a backend")
+            self.run.notes.append(f"{failure}; the radius {self.radii[index]} was left to a backend")
             return False
         if relaxation is None:
             return False
@@ -284,28 +259,16 @@ class _Work:
             return self._settle(index, reduction, decided)
         matrix = _at_most(reduction.model.matrix(), self.instance.stations - decided)
         backend = self.chosen or backends.find("ortools")
-        limits = self._limits_left(backend)
-        try:
-            answer = checked(backend, matrix, backend.solve(matrix, limits, Hooks(cancel=self.run.cancel)))
-        except BackendError as failure:
-            self.notes.append(f"{failure}; the plan is the best found without it")
-            return None
+        return ask(self.run, backend, matrix, lambda answer: self._believe(answer, index, reduction))
+
+    def _believe(self, answer: Answer, index: int, reduction: Reduction) -> bool | None:
         if answer.status == "infeasible":
             self._offer_bound(index, "backend")
             return False
         if answer.values is not None:
             self._offer_plan(reduction.undo(answer.values > 0.5))
             return True
-        self.run.cut = self.run.cut or self.run.limits.time_limit is not None or self.run.cancelled
         return None
-
-    def _limits_left(self, backend: Backend) -> Limits:
-        """Limits for the backend; what work is left is all its own."""
-        work = self.run.limits.work_limit
-        if work is not None:
-            work = max(work - self._worked, _UNIT)
-            self._worked += work
-        return limits_for(backend, self.run.limits, seconds=self.run.seconds_left, work=work, gap=0.0)
 
     def _offer_plan(self, plan: NDArray[np.bool_]) -> None:
         """Keep a plan if it is the best so far, filled up to the number of stations."""
@@ -318,35 +281,30 @@ class _Work:
 
     def _offer_nearest(self) -> None:
         """Prove the first bound: some demand point has no site that is nearer."""
-        rows = self.instance.distance.shape[0]
-        multipliers = np.zeros(rows, np.int64)
+        rows, sites = self.instance.distance.shape
+        certificate = None
         if rows:
+            multipliers = np.zeros(rows, np.int64)
             permitted = self.instance.distance[:, ~self.instance.closed]
-            multipliers[permitted.min(axis=1).argmax()] = self.instance.distance.shape[1] + 1
+            multipliers[permitted.min(axis=1).argmax()] = sites + 1
             covering = DualCertificate(0, multipliers, np.empty(0, np.int64), 0)
-            self.certificate = CenterCertificate(self.nearest, covering)
-        self.bound_kind = "dual-certificate"
-        self.run.tell(bound=self.nearest)
+            certificate = CenterCertificate(self.nearest, covering)
+        self.run.offer_bound(self.nearest, "dual-certificate", certificate)
 
     def _offer_certificate(self, index: int, covering: DualCertificate) -> bool:
         """Keep multipliers if they refute a radius; the next one is a bound then."""
         if not covering.bound(self._model(index)) > self.instance.stations:
             return False
-        if self._offer_bound(index, "dual-certificate"):
-            self.certificate = CenterCertificate(float(self.radii[index + 1]), covering)
+        self._offer_bound(index, "dual-certificate", covering)
         return True
 
-    def _offer_bound(self, index: int, kind: BoundKind) -> bool:
-        """Note that a radius is refuted; return whether that makes a better bound."""
+    def _offer_bound(self, index: int, kind: BoundKind, covering: DualCertificate | None = None) -> None:
+        """Note that a radius is refuted: the next one is a bound, or none is left."""
         if index + 1 == self.radii.size:
-            self.infeasible = True
-            return False
+            self.run.infeasible = True
+            return
         bound = float(self.radii[index + 1])
-        better = self.run.bound is None or bound > self.run.bound
-        if better:
-            self.bound_kind = kind
-            self.run.tell(bound=bound)
-        return better
+        self.run.offer_bound(bound, kind, None if covering is None else CenterCertificate(bound, covering))
 
 
 def _farthest_first(instance: CenterInstance) -> NDArray[np.bool_]:

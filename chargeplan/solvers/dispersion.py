@@ -16,10 +16,10 @@ from scipy.sparse import csr_array, vstack
 
 from chargeplan.errors import BackendError
 from chargeplan.solvers import backends
+from chargeplan.solvers.asking import ask
 from chargeplan.solvers.backends import glop
-from chargeplan.solvers.backends.base import Hooks, checked, limits_for
 from chargeplan.solvers.matrix import MatrixModel
-from chargeplan.solvers.solution import Run, Solution
+from chargeplan.solvers.solution import Run
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from chargeplan.events import Cancel, OnEvent
-    from chargeplan.solvers.backends.base import Backend
-    from chargeplan.solvers.solution import BoundKind, Limits, Status
+    from chargeplan.solvers.backends.base import Answer, Backend
+    from chargeplan.solvers.solution import Limits, Solution
 
 _STARTS = 30  # sites, at most, from which stations are spread
 _PAIRS = 1e9  # pairs of a site and a station that all exchanges together may go through
@@ -166,10 +166,6 @@ class _Work:
         self.opened = instance.opened[self.sites]
         self.radii = np.unique(self.between[np.triu_indices(self.sites.size, 1)])
         self.plan: NDArray[np.int64] | None = None  # of the permitted sites
-        self.bound_kind: BoundKind | None = None
-        self.certificate: DispersionCertificate | None = None
-        self.notes: list[str] = []
-        self._worked = 0.0
 
     def improve(self) -> None:
         """Spread stations, then refute or reach distances until one is reached and the next one refuted."""
@@ -193,29 +189,11 @@ class _Work:
 
     def solution(self) -> Solution:
         """Put the answer together."""
-        run = self.run
-        run.leave()
-        return Solution(
-            status=self._status(),
-            objective=run.best,
-            bound=run.bound,
-            gap=run.gap,
-            bound_kind=self.bound_kind,
-            selected=None if self.plan is None else self.sites[self.plan],
-            certificate=self.certificate,
-            seconds=run.seconds,
-            reproducible=not run.cut,
-            notes=tuple(self.notes),
-        )
-
-    def _status(self) -> Status:
-        if self.run.best == self.run.bound:
-            return "optimal"
-        return "stopped" if self.run.cut else "feasible"
+        return self.run.solution(None if self.plan is None else self.sites[self.plan])
 
     def _done(self) -> bool:
         limit = self.run.limits.work_limit
-        spent = limit is not None and self._worked >= limit
+        spent = limit is not None and self.run.worked >= limit
         return spent or self.run.good_enough() or self.run.must_stop()
 
     def _reached(self) -> int:
@@ -303,7 +281,7 @@ class _Work:
     def _refute(self, index: int) -> bool:
         """Prove by the multipliers of cliques that so many stations cannot keep a distance."""
         self.run.enter("bound")
-        self._worked += _UNIT
+        self.run.worked += _UNIT
         groups = _cliques(self.between, float(self.radii[index]), self.run.must_stop)
         if not groups:
             return False
@@ -316,7 +294,7 @@ class _Work:
         try:
             duals = glop.multipliers(model, self.run.seconds_left, self.run.cancel)
         except BackendError as failure:
-            self.notes.append(f"{failure}; the distance {self.radii[index]} was left to a backend")
+            self.run.notes.append(f"{failure}; the distance {self.radii[index]} was left to a backend")
             return False
         if duals is None or not np.isfinite(duals).all():
             return False
@@ -347,46 +325,26 @@ class _Work:
             return None
         model = _at_least(self._model(groups), self.instance.stations)
         backend = self.chosen or backends.find("ortools")
-        limits = self._limits_left(backend)
-        try:
-            answer = checked(backend, model, backend.solve(model, limits, Hooks(cancel=self.run.cancel)))
-        except BackendError as failure:
-            self.notes.append(f"{failure}; the plan is the best found without it")
-            return None
+        return ask(self.run, backend, model, lambda answer: self._believe(answer, index))
+
+    def _believe(self, answer: Answer, index: int) -> bool | None:
         if answer.status == "infeasible":
-            self._offer_bound(float(self.radii[index - 1]), "backend")
+            self.run.offer_bound(float(self.radii[index - 1]), "backend")
             return False
         if answer.values is not None:
             chosen = np.flatnonzero(answer.values > 0.5)
             order = np.argsort(~self.opened[chosen], kind="stable")
             self._offer_plan(self._exchanged(chosen[order][: self.instance.stations]))
             return True
-        self.run.cut = self.run.cut or self.run.limits.time_limit is not None or self.run.cancelled
         return None
-
-    def _limits_left(self, backend: Backend) -> Limits:
-        """Limits for the backend; what work is left is all its own."""
-        work = self.run.limits.work_limit
-        if work is not None:
-            work = max(work - self._worked, _UNIT)
-            self._worked += work
-        return limits_for(backend, self.run.limits, seconds=self.run.seconds_left, work=work, gap=0.0)
 
     def _offer_certificate(self, certificate: DispersionCertificate, below: float = np.inf) -> bool:
         """Keep a certificate if it proves a bound below a distance."""
         bound = certificate.bound(self.instance)
         if not bound < below:
             return False
-        if self._offer_bound(bound, "dual-certificate"):
-            self.certificate = certificate
+        self.run.offer_bound(bound, "dual-certificate", certificate)
         return True
-
-    def _offer_bound(self, bound: float, kind: BoundKind) -> bool:
-        better = self.run.bound is None or bound < self.run.bound
-        if better:
-            self.bound_kind = kind
-            self.run.tell(bound=bound)
-        return better
 
 
 def _spread_from(between: NDArray[np.float64], start: NDArray[np.int64], stations: int) -> NDArray[np.int64]:

@@ -13,16 +13,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from chargeplan.errors import BackendError, WrongAnswer
 from chargeplan.kernels import MedianSearch
 from chargeplan.solvers import backends
-from chargeplan.solvers.backends.base import Hooks, checked, limits_for
+from chargeplan.solvers.asking import ask
 from chargeplan.solvers.median_certificate import certify_median, weighted
 from chargeplan.solvers.median_core import Fixed, MedianCore, core, fix
 from chargeplan.solvers.median_dual import MedianDual
 from chargeplan.solvers.median_tree import MedianTree
 from chargeplan.solvers.reduction import Reduction, reduce
-from chargeplan.solvers.solution import Run, Solution
+from chargeplan.solvers.solution import Run, whole_bound
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -30,8 +29,8 @@ if TYPE_CHECKING:
     from chargeplan.events import Cancel, OnEvent
     from chargeplan.solvers.backends.base import Answer, Backend
     from chargeplan.solvers.matrix import MatrixModel
-    from chargeplan.solvers.median_certificate import MedianCertificate, MedianInstance
-    from chargeplan.solvers.solution import BoundKind, Limits, Status
+    from chargeplan.solvers.median_certificate import MedianInstance
+    from chargeplan.solvers.solution import Limits, Solution
 
 _CHUNK = 0.2  # units of work between two looks at the clock
 _SECONDS_PER_ENTRY = 12e-9  # of a step of the dual ascent
@@ -43,6 +42,7 @@ _SEARCH_SHARE = 0.3  # of the time that the dual ascent takes
 _FIRST_SHARE = 0.1  # of the time limit, at most, for the search before any bound
 _BEFORE_BACKEND = 0.6  # of the limits, at most, for search and dual ascent, where few sites are left
 _FEW = 0.5  # of the sites
+_ENOUGH = 1e-9  # a gap that is rounding
 
 
 def solve(
@@ -102,11 +102,7 @@ class _Work:
         self.whole = bool((np.isinf(self.cost) | (self.cost == np.floor(self.cost))).all())
         self.plan: NDArray[np.bool_] | None = None  # of the permitted sites
         self.best = math.inf
-        self.bound_kind: BoundKind | None = None
-        self.certificate: MedianCertificate | None = None
-        self.by_clock = False  # whether the clock decided how much was searched
-        self.notes: list[str] = []
-        self._worked = 0.0
+        run.rounding = 0.0 if self.whole else _ENOUGH
         self._told = 0.0  # when the tree last said how far it is
 
     def improve(self, start: NDArray[np.bool_] | None) -> None:
@@ -135,26 +131,7 @@ class _Work:
 
     def solution(self) -> Solution:
         """Put the answer together."""
-        run = self.run
-        run.leave()
-        return Solution(
-            status=self._status(),
-            objective=run.best,
-            bound=run.bound,
-            gap=run.gap,
-            bound_kind=self.bound_kind,
-            selected=None if self.plan is None else self.sites[self.plan],
-            certificate=self.certificate,
-            seconds=run.seconds,
-            reproducible=not (run.cut or self.by_clock),
-            notes=tuple(self.notes),
-        )
-
-    def _status(self) -> Status:
-        gap = self.run.gap
-        if gap is not None and (gap == 0.0 or (gap <= 1e-9 and not self.whole)):
-            return "optimal"
-        return "stopped" if self.run.cut or self.plan is None else "feasible"
+        return self.run.solution(None if self.plan is None else self.sites[self.plan])
 
     def _done(self) -> bool:
         return self.run.good_enough() or self.run.must_stop()
@@ -162,10 +139,10 @@ class _Work:
     def _stops(self, fixed: Fixed) -> bool:
         """Whether the limits leave no more time for multipliers; the rest is for what they have left."""
         limits, share = self.run.limits, 1.0 if fixed.free > _FEW * self.sites.size else _BEFORE_BACKEND
-        if limits.work_limit is not None and self._worked >= share * limits.work_limit:
+        if limits.work_limit is not None and self.run.worked >= share * limits.work_limit:
             return True
         if limits.time_limit is not None and self.run.elapsed >= share * limits.time_limit:
-            self.by_clock = True
+            self.run.by_clock = True
             return True
         return self.run.must_stop()
 
@@ -206,14 +183,14 @@ class _Work:
             steps = min(left, max(int(_CHUNK / per_step), 1))
             search.run(steps)
             left -= steps
-        self._worked += work
+        self.run.worked += work
         self._offer_plan(search.best)
 
     def _climb(self, dual: MedianDual) -> None:
         """Improve the multipliers for a chunk of work, and try the sites they point to."""
         per_step = _SECONDS_PER_ENTRY * (dual.entries + 10 * self.sites.size)
         dual.run(max(int(_CHUNK / per_step), 1), self.best)
-        self._worked += _CHUNK
+        self.run.worked += _CHUNK
         self._offer_plan(dual.latest)
         self._offer_plan(dual.chosen)
         self.run.show(None, dual.bound)
@@ -231,14 +208,8 @@ class _Work:
 
     def _offer_certificate(self, dual: MedianDual) -> None:
         certificate = certify_median(dual.multipliers)
-        bound = certificate.bound(self.instance)
-        if self.plan is not None and bound > self.best:
-            # Sums of floats may be off by their last place, never by more.
-            if bound > self.best * (1 + 1e-9):
-                raise WrongAnswer(f"multipliers prove {bound!r}, but a plan costs {self.best!r}")
-            bound = self.best
-        self.certificate, self.bound_kind = certificate, "dual-certificate"
-        self.run.tell(bound=bound)
+        bound = self.run.up_to_best(certificate.bound(self.instance))
+        self.run.offer_bound(bound, "dual-certificate", certificate)
 
     def _search_tree(self, dual: MedianDual, fixed: Fixed) -> None:
         """Go through the plans that fixing leaves."""
@@ -269,7 +240,7 @@ class _Work:
             self._told = self.run.elapsed
             self.run.show(None, min(tree.bound, self.best))
         work = self.run.limits.work_limit
-        if work is not None and self._worked + _SECONDS_PER_PAIR * tree.worked >= work:
+        if work is not None and self.run.worked + _SECONDS_PER_PAIR * tree.worked >= work:
             return True
         return self.run.must_stop()
 
@@ -282,7 +253,7 @@ class _Work:
         self.run.enter("solve")
         left = core(dual, fixed)
         if left is None:
-            self.notes.append("too much is left for a backend; the bound is that of the multipliers")
+            self.run.notes.append("too much is left for a backend; the bound is that of the multipliers")
             return
         unbeaten = self._unbeaten()
         if bool((left.model.must & left.model.unreachable()).any()):
@@ -302,23 +273,17 @@ class _Work:
 
     def _ask(self, left: MedianCore, reduction: Reduction, unbeaten: float, backend: Backend) -> None:
         matrix = reduction.model.matrix()
-        limits = self._limits_left(backend)
-        hooks = Hooks(
+        # The gap asked for is relative to the cost, the backend's to the value covered; it proves it whole.
+        ask(
+            self.run,
+            backend,
+            matrix,
+            lambda answer: self._believe(answer, left, reduction, unbeaten),
             start=self._start(left, reduction, matrix),
             report=lambda _best, bound: self.run.show(
                 None, None if bound is None else min(unbeaten, left.cost(bound + reduction.offset))
             ),
-            cancel=self.run.cancel,
         )
-        began = self.run.elapsed
-        try:
-            answer = checked(backend, matrix, backend.solve(matrix, limits, hooks))
-            self._believe(answer, left, reduction, unbeaten)
-        except BackendError as failure:
-            self.notes.append(f"{failure}; the plan is the best found without it")
-        ended = limits.time_limit is not None and self.run.elapsed - began >= 0.98 * limits.time_limit
-        if not self.run.good_enough() and (ended or self.run.cancelled):
-            self.run.cut = True
 
     def _believe(self, answer: Answer, left: MedianCore, reduction: Reduction, unbeaten: float) -> None:
         """Take over a backend's plan and bound; no plan outside what is left beats `unbeaten`."""
@@ -339,23 +304,11 @@ class _Work:
         self._offer_plan(full)
 
     def _offer_backend_bound(self, bound: float) -> None:
-        bound = min(bound, self.best)
-        if self.run.bound is None or bound > self.run.bound:
-            self.bound_kind = "backend"
-        self.run.tell(bound=bound)
+        self.run.offer_bound(min(bound, self.best), "backend")
 
     def _rounded(self, bound: float) -> float:
         """Round a backend's bound up to the next whole number, where every objective is one."""
-        noise = max(1e-6, 1e-9 * abs(bound))
-        return float(math.ceil(bound - noise)) if self.whole and noise < 0.5 else bound
-
-    def _limits_left(self, backend: Backend) -> Limits:
-        """Limits for the backend: a tenth of the work at least, whatever has been spent."""
-        work = self.run.limits.work_limit
-        if work is not None:
-            work = max(work - self._worked, 0.1 * work)
-        # The gap asked for is relative to the cost, the backend's to the value covered; it proves it whole.
-        return limits_for(backend, self.run.limits, seconds=self.run.seconds_left, work=work, gap=0.0)
+        return whole_bound(bound) if self.whole else bound
 
     def _start(
         self, left: MedianCore, reduction: Reduction, matrix: MatrixModel

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from chargeplan.errors import InputError
+from chargeplan.errors import InputError, WrongAnswer
 from chargeplan.events import Event
 
 if TYPE_CHECKING:
@@ -37,6 +37,22 @@ def relative_gap(objective: float | None, bound: float | None) -> float | None:
     if objective is None or bound is None:
         return None
     return abs(objective - bound) / max(abs(objective), 1e-9)
+
+
+def whole_bound(bound: float, *, maximise: bool = False) -> float:
+    """Round a bound of floats to the next whole number that an objective can be.
+
+    Parameters
+    ----------
+    bound
+        Off by a millionth, or a part of 1e-9, at most; returned as it is where that is half a unit.
+    maximise
+        The sense of the objective.
+    """
+    noise = max(1e-6, 1e-9 * abs(bound))
+    if noise >= 0.5:
+        return bound
+    return float(math.floor(bound + noise) if maximise else math.ceil(bound - noise))
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +161,13 @@ class Run:
         self.maximise = maximise
         self.best: float | None = None
         self.bound: float | None = None
+        self.bound_kind: BoundKind | None = None
+        self.certificate: Any = None
+        self.rounding = 0.0  # gap that sums of floats may leave; 0 where figures are exact
+        self.infeasible = False
+        self.by_clock = False  # whether the clock decided how much was searched
+        self.worked = 0.0  # units of work
+        self.notes: list[str] = []
         self._shown_best: float | None = None
         self._shown_bound: float | None = None
         self.seconds: dict[str, float] = {}
@@ -186,6 +209,53 @@ class Run:
             gap = relative_gap(self._shown_best, self._shown_bound)
             self._on_event(Event(self.stage, self._shown_best, self._shown_bound, gap, self.elapsed))
 
+    def offer_bound(self, bound: float, kind: BoundKind, certificate: Any = None) -> bool:
+        """Keep a bound, and what proves it, if it is the tightest so far; say whether it is."""
+        if self.bound is not None and self._tighter(bound, self.bound) == self.bound:
+            return False
+        self.bound_kind = kind
+        if certificate is not None:
+            self.certificate = certificate
+        self.tell(bound=bound)
+        return True
+
+    def up_to_best(self, bound: float) -> float:
+        """Return a bound of ours, which only the rounding of sums can have put beyond the best plan.
+
+        Raises
+        ------
+        WrongAnswer
+            It is beyond by more.
+        """
+        if self.best is None or self._tighter(bound, self.best) == self.best:
+            return bound
+        if abs(bound - self.best) > 1e-9 * abs(self.best):
+            raise WrongAnswer(f"multipliers prove {bound!r}, but a plan has {self.best!r}")
+        return self.best
+
+    def solution(self, selected: NDArray[np.int64] | None) -> Solution:
+        """Put the answer together, with the sites of the best plan, None without one."""
+        self.leave()
+        if self.infeasible:
+            return Solution("infeasible", seconds=self.seconds, notes=tuple(self.notes))
+        return Solution(
+            status=self._status(planned=selected is not None),
+            objective=self.best,
+            bound=self.bound,
+            gap=self.gap,
+            bound_kind=self.bound_kind,
+            selected=selected,
+            certificate=self.certificate,
+            seconds=self.seconds,
+            reproducible=not (self.cut or self.by_clock),
+            notes=tuple(self.notes),
+        )
+
+    def _status(self, *, planned: bool) -> Status:
+        if self.gap is not None and self.gap <= self.rounding:
+            return "optimal"
+        return "stopped" if self.cut or not planned else "feasible"
+
     def _better(self, value: float, known: float | None) -> float:
         if known is None:
             return value
@@ -218,7 +288,7 @@ class Run:
 
     def good_enough(self) -> bool:
         """Whether the gap asked for is reached."""
-        return self.gap is not None and self.gap <= max(self.limits.gap, 1e-12)
+        return self.gap is not None and self.gap <= max(self.limits.gap, self.rounding, 1e-12)
 
     def must_stop(self) -> bool:
         """Whether the clock has run out or a person has asked to stop; the run is then marked as cut."""

@@ -1,0 +1,71 @@
+"""A backend is asked for what search and bounds of our own leave open."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypeVar
+
+from chargeplan.errors import BackendError
+from chargeplan.solvers.backends.base import Hooks, checked, limits_for
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from chargeplan.solvers.backends.base import Answer, Backend
+    from chargeplan.solvers.matrix import MatrixModel
+    from chargeplan.solvers.solution import Run
+
+T = TypeVar("T")
+
+_LEAST = 0.1  # of a limit of work: what a backend gets at least, whatever has been spent
+_ENDED = 0.98  # of its seconds: a backend that took as many was ended by them
+
+
+def ask(
+    run: Run,
+    backend: Backend,
+    matrix: MatrixModel,
+    believe: Callable[[Answer], T],
+    *,
+    gap: float = 0.0,
+    start: NDArray[np.float64] | None = None,
+    report: Callable[[float | None, float | None], None] | None = None,
+) -> T | None:
+    """Give a model to a backend, with all the time and work that is left.
+
+    Parameters
+    ----------
+    run
+        What is under way; it is marked as cut where the clock or a person ended the backend, and notes why
+        a backend failed.
+    backend, matrix
+        Who is asked, and what.
+    believe
+        Takes over an answer that is true of the model.
+    gap
+        Relative gap that the backend has to prove.
+    start, report
+        As `Hooks` has them.
+
+    Returns
+    -------
+    object or None
+        What `believe` returns; None where the backend failed, or its answer turned out to be wrong.
+    """
+    work = run.limits.work_limit
+    if work is not None:
+        work = max(work - run.worked, _LEAST * work)
+        run.worked += work
+    limits = limits_for(backend, run.limits, seconds=run.seconds_left, work=work, gap=gap)
+    began, believed = run.elapsed, None
+    try:
+        answer = backend.solve(matrix, limits, Hooks(start, report, run.cancel))
+        believed = believe(checked(backend, matrix, answer))
+    except BackendError as failure:
+        run.notes.append(f"{failure}; the plan is the best found without it")
+    ended = limits.time_limit is not None and run.elapsed - began >= _ENDED * limits.time_limit
+    if not run.good_enough() and (ended or run.cancelled):
+        run.cut = True
+    return believed
