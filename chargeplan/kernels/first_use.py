@@ -9,6 +9,7 @@ import json
 import subprocess
 import sys
 from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -39,7 +40,9 @@ def prepare() -> bool:
 
     Whatever this leaves out is compiled when it is first called.
     """
-    if cores() == 1 or not _must_compile():
+    # A program with Python inside, such as QGIS, would start itself once more.
+    alone = not Path(sys.executable or "").name.startswith("python")
+    if alone or cores() == 1 or not _must_compile():
         return False
     with _other_process():
         for call in one_half().values():

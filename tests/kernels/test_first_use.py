@@ -51,11 +51,15 @@ def test_both_halves_are_called(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_nothing_is_done_twice(monkeypatch: pytest.MonkeyPatch) -> None:
-    """One core gains nothing from a second process; nor does who finds the kernels on disk."""
+    """One core gains nothing from a second process; nor does who finds the kernels on disk, or is no Python."""
     monkeypatch.setattr(first_use, "one_half", pytest.fail)
+    monkeypatch.setattr(first_use, "_must_compile", lambda: True)
     monkeypatch.setattr(first_use, "cores", lambda: 1)
     assert not first_use.prepare.__wrapped__()
     monkeypatch.setattr(first_use, "cores", lambda: 2)
+    with monkeypatch.context() as elsewhere:
+        elsewhere.setattr(sys, "executable", "/usr/bin/qgis")
+        assert not first_use.prepare.__wrapped__()
     monkeypatch.setattr(first_use, "_must_compile", lambda: False)
     assert not first_use.prepare.__wrapped__()
 
