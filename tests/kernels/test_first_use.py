@@ -51,7 +51,7 @@ def test_both_halves_are_called(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_nothing_is_done_twice(monkeypatch: pytest.MonkeyPatch) -> None:
-    """One core gains nothing from a second process; nor does who finds the kernels on disk, or is no Python."""
+    """One core, no Python to start, kernels on disk: nothing is compiled ahead."""
     monkeypatch.setattr(first_use, "one_half", pytest.fail)
     monkeypatch.setattr(first_use, "_must_compile", lambda: True)
     monkeypatch.setattr(first_use, "cores", lambda: 1)
