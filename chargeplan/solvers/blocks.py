@@ -27,7 +27,7 @@ from chargeplan.solvers.exact import Workers, solve_exactly
 from chargeplan.solvers.partition import Part, split
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from numpy.typing import NDArray
 
@@ -101,28 +101,6 @@ class _State:
     worth: NDArray[np.int64]  # and what its rows are worth
 
 
-class _Tree:
-    """The parts of a partition by number."""
-
-    def __init__(self, root: Part) -> None:
-        self.parts: list[Part] = []
-        self.parent: list[int] = []
-        self.halves: dict[int, list[int]] = {}
-        pending = [(root, -1)]
-        while pending:
-            part, parent = pending.pop()
-            number = len(self.parts)
-            self.parts.append(part)
-            self.parent.append(parent)
-            if parent >= 0:
-                self.halves.setdefault(parent, []).append(number)
-            pending += [(half, number) for half in reversed(part.halves or ())]
-
-    def leaves(self) -> list[int]:
-        """Numbers of the parts that stay whole."""
-        return [number for number in range(len(self.parts)) if number not in self.halves]
-
-
 class BlockBound:
     """A block bound that improves as it is given work.
 
@@ -154,11 +132,12 @@ class BlockBound:
         self._cap, self._step = _FIRST_CAP, _FIRST_STEP
         self._failures = 0
         self._pace: dict[_Move, float] = {}  # units of bound per unit of work, lately
-        self._tried: dict[int, float] = {}
+        self._tried: dict[tuple[int, int], float] = {}
         rows, targets, limit = multipliers(self.model, relaxation)
         self.scale = certifiable_scale(reduction.original, targets, limit)
         weight = rows * self.model.need
-        self._tree = _Tree(split(self.model.coverage, weight, _leaf_weight(self.model, limit)))
+        whole = split(self.model.coverage, weight, _leaf_weight(self.model, limit))
+        self._leaves = list(_leaves(whole))
         self._now = self._best = self._first(rows, self._priced(targets, limit))
         self._total: int | None = None
 
@@ -207,7 +186,9 @@ class BlockBound:
     def _advance(self, team: _Team, best: float | None) -> None:
         """Do what has lately brought the most for its work: let blocks join, or move shares."""
         if self._total is None:
-            self._offer(team, replace(self._now, blocks=team.solve(self._now, self._now.blocks, _LEAF_CAP)))
+            first = replace(self._now, blocks=team.solve(self._now, self._now.blocks, _LEAF_CAP))
+            if not team.cut:
+                self._offer(first)
             return
         before, spent = self._total, team.work
         if not self._pace:
@@ -234,7 +215,7 @@ class BlockBound:
 
     def _first(self, rows: NDArray[np.float64], state: _State) -> _State:
         """Cut the smallest blocks out; every site is paid as the multipliers of its rows say."""
-        pieces = {number: _piece(self.model, self._tree.parts[number].rows) for number in self._tree.leaves()}
+        pieces = {number: _piece(self.model, rows) for number, rows in enumerate(self._leaves)}
         unit = 2.0**self.scale
         served = np.zeros(self.model.cost.size)
         paid = np.zeros(self.model.cost.size)
@@ -255,10 +236,8 @@ class BlockBound:
 
     # Progress
 
-    def _offer(self, team: _Team, state: _State) -> bool:
+    def _offer(self, state: _State) -> bool:
         """Go on from a state, and keep it if its bound is the best so far."""
-        if team.cut:
-            return False
         self._now = state
         total = self._outside(state.prices) + sum(block.bound for block in state.blocks.values())
         if self._total is not None and total <= self._total:
@@ -275,53 +254,57 @@ class BlockBound:
 
     def _join(self, team: _Team, best: float | None) -> bool:  # noqa: ARG002 - a move
         """Join neighbours as long as they can be solved together; False where none is left to try."""
-        parents = self._candidates()
-        while not parents and self._cap <= _LAST_CAP:
+        pairs = self._candidates()
+        while not pairs and self._cap <= _LAST_CAP:
             self._cap *= 2.0
-            parents = self._candidates()
-        any_tried = bool(parents)
-        while parents:
-            solved = team.solve(self._best, {parent: self._together(parent) for parent in parents}, self._cap)
-            if team.cut:
-                break
-            self._replace_halves(team, solved)
-            parents = self._candidates()
+            pairs = self._candidates()
+        any_tried = bool(pairs)
+        while pairs and not team.cut:
+            first = max(self._best.blocks) + 1
+            joined = {first + n: self._together(*pair) for n, pair in enumerate(pairs)}
+            solved = team.solve(self._best, joined, self._cap)
+            self._replace(team, dict(zip(pairs, solved.items(), strict=True)))
+            pairs = self._candidates()
         self._now = self._best
         return any_tried
 
-    def _replace_halves(self, team: _Team, solved: dict[int, _Block]) -> None:
+    def _replace(self, team: _Team, joined: dict[tuple[int, int], tuple[int, _Block]]) -> None:
+        """Put blocks that were solved in the place of the pairs that they join."""
         blocks = dict(self._best.blocks)
-        for parent, block in solved.items():
-            self._tried[parent] = self._cap
+        for pair, (number, block) in joined.items():
             if block.solved:
-                for half in self._tree.halves[parent]:
+                for half in pair:
                     del blocks[half]
-                blocks[parent] = block
+                blocks[number] = block
+            elif not team.cut:
+                self._tried[pair] = self._cap
         state = replace(self._best, blocks=dict(sorted(blocks.items())))
-        self._offer(team, state)
+        self._offer(state)
         self._best = state  # as good at least, and in fewer blocks
 
-    def _candidates(self) -> list[int]:
-        """Parts whose halves are solved blocks, with hope to be solved together."""
+    def _candidates(self) -> list[tuple[int, int]]:
+        """Pairs of solved blocks with hope to be solved together, those that differ the most first."""
         blocks = self._best.blocks
-        shared = _shared_sites(blocks, self.model.cost.size)
-        chosen = []
-        for parent, halves in self._tree.halves.items():
-            if self._tried.get(parent, 0.0) >= self._cap or not all(half in blocks for half in halves):
-                continue
-            both = [blocks[half] for half in halves]
-            hope = sum(block.work for block in both) <= _HOPEFUL * self._cap
-            apart = not any(shared[block.piece.sites].any() for block in both)
-            if hope and not apart and all(block.solved for block in both):
-                chosen.append(parent)
+        quick = {n: b for n, b in blocks.items() if b.solved and b.work <= _HOPEFUL * self._cap}
+        chosen: list[tuple[int, int]] = []
+        taken: set[int] = set()
+        for pair in _neighbours(quick, self.model, self._best.site):
+            one, other = pair
+            if (
+                taken.isdisjoint(pair)
+                and quick[one].work + quick[other].work <= _HOPEFUL * self._cap
+                and self._tried.get(pair, 0.0) < self._cap
+            ):
+                taken.update(pair)
+                chosen.append(pair)
         return chosen
 
-    def _together(self, parent: int) -> _Block:
-        """Join the two halves of a part; what is proven of them is proven of both."""
-        piece = _piece(self.model, self._tree.parts[parent].rows)
+    def _together(self, one: int, other: int) -> _Block:
+        """Join two blocks; what is proven of them is proven of both."""
+        halves = [self._best.blocks[one], self._best.blocks[other]]
+        piece = _piece(self.model, np.sort(np.concatenate([half.piece.rows for half in halves])))
         wish, share = np.zeros(piece.sites.size), np.zeros(piece.sites.size, np.int64)
         opened = np.zeros(piece.sites.size, np.bool_)
-        halves = [self._best.blocks[half] for half in self._tree.halves[parent]]
         for half in halves:
             place = np.searchsorted(piece.sites, half.piece.sites)
             wish[place] += half.wish
@@ -339,7 +322,7 @@ class BlockBound:
             or (moved.worth[block.piece.rows] != before.worth[block.piece.rows]).any()
         }
         solved = team.solve(moved, changed, _STEP_CAP * self._cap)
-        if self._offer(team, replace(moved, blocks=moved.blocks | solved)):
+        if self._offer(replace(moved, blocks=moved.blocks | solved)):
             self._failures = 0
         elif not team.cut:
             self._failures += 1
@@ -562,12 +545,39 @@ def _start(matrix: MatrixModel, opened: NDArray[np.float64]) -> NDArray[np.float
     return np.concatenate((opened, (asked[:, :columns] @ opened >= need).astype(np.float64)))
 
 
-def _shared_sites(blocks: dict[int, _Block], n_sites: int) -> NDArray[np.bool_]:
-    """Sites, (n_sites,) bool, that more than one block pays."""
-    count = np.zeros(n_sites, np.int64)
-    for block in blocks.values():
-        count[block.piece.sites] += 1
-    return count > 1
+def _leaves(part: Part) -> Iterator[NDArray[np.int64]]:
+    """Go through the rows of the parts that stay whole."""
+    pending = [part]
+    while pending:
+        part = pending.pop()
+        if part.halves is None:
+            yield part.rows
+        pending += reversed(part.halves or ())
+
+
+def _neighbours(
+    blocks: dict[int, _Block], model: CoveringModel, prices: NDArray[np.int64]
+) -> list[tuple[int, int]]:
+    """Pair blocks that share sites, the pairs that disagree on the dearest sites first."""
+    if len(blocks) < 2:
+        return []
+    numbers = list(blocks)
+    sizes = [block.piece.sites.size for block in blocks.values()]
+    place = (
+        np.repeat(np.arange(len(numbers)), sizes),
+        np.concatenate([block.piece.sites for block in blocks.values()]),
+    )
+    shape = (len(numbers), prices.size)
+    used = np.concatenate([_used(block, model) for block in blocks.values()])
+    here = csr_array((np.ones(used.size), place), shape=shape)
+    open_here = csr_array((used, place), shape=shape)
+    priced = csr_array((used * prices[place[1]], place), shape=shape)
+    price = float(np.median(prices[prices > 0])) if (prices > 0).any() else 1.0
+    one_sided = csr_array(priced @ here.T - priced @ open_here.T)
+    weight = (one_sided + one_sided.T + 1e-3 * price * (here @ here.T)).tocoo()
+    upper = np.flatnonzero((weight.row < weight.col) & (weight.data > 0))
+    order = upper[np.lexsort((weight.col[upper], weight.row[upper], -weight.data[upper]))]
+    return [(numbers[i], numbers[j]) for i, j in zip(weight.row[order], weight.col[order], strict=True)]
 
 
 def _rounded(blocks: dict[int, _Block], prices: NDArray[np.int64]) -> dict[int, _Block]:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import itertools
 import math
 import os
-from typing import TYPE_CHECKING
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
@@ -34,10 +36,14 @@ if TYPE_CHECKING:
     from chargeplan.solvers.models.covering import CoveringModel
     from chargeplan.solvers.solution import BoundKind, Limits, Status
 
+T = TypeVar("T")
+
 _FIRST_SEARCH = 1.0  # units of work before the LP bound is asked for
 _SMALL = 100_000  # entries of a reduced coverage up to which a backend is given most of the work
 _LP_SHARE = 0.6  # of the time that is left, for the LP bound
 _ASCENT_SECONDS = 1.5  # for a bound where the LP had no time
+_LP_SEARCH, _LP_SEARCH_SHARE = 4.0, 0.05  # units of work beside the LP, and part of the limit at most
+_BESIDE = 0.25  # units of work for the search beside another way, for each of that way's
 _BEFORE_BRANCHING = 0.2  # units of work for a first plan; branching finds better ones
 _BRANCH_SHARE = 0.4  # of the limits, for branch and Benders cuts where they fit
 _WORK_PER_PROGRAM = 0.02  # units of work in one of its linear programs
@@ -144,7 +150,7 @@ class _Work:
             self._branch()
             if self._done():
                 return
-        self._bound()
+        self._bound(search)
         if self._done():
             return
         blocks = self._block_bound()
@@ -233,15 +239,51 @@ class _Work:
             first = _FIRST_TRY if work is None else min(_FIRST_TRY, 0.1 * work)
             self._solve_rest(first)
             work = None if work is None else work - first
+
+        def improve(units: float) -> float:
+            return self._improve_blocks(blocks, units)
+
         ways = [
-            Way("bound", lambda units: self._improve_blocks(blocks, units)),
-            Way("search", self._search_near),
+            Way("bound", lambda units: self._with_search(search, units, improve)),
+            Way("search", lambda units: self._with_search(search, units, self._search_near)),
             Way("search", lambda units: self._search(search, units)),
         ]
         spent = take_turns(self.run, ways, work)
         left = None if work is None else work - spent
         if not self._done() and (left is None or left > 0.0):
             self._solve_rest(left)
+
+    def _with_search(self, search: Search, units: float, go: Callable[[float], float]) -> float:
+        """Give a way its units of work, and a share of as many to the search beside it."""
+        beside = _BESIDE * units
+        spent = self._beside(search, beside, lambda: go(units))
+        return spent + beside if spent > 0.0 else 0.0
+
+    def _beside(self, search: Search, work: float, job: Callable[[], T], *, finish: bool = True) -> T:
+        """Do a job while the search goes on in a thread of its own, to the end of its work or of the job.
+
+        What they find does not depend on which is faster, as long as the search may finish; where one thread
+        is asked for, it finishes after the job.
+        """
+        if self._threads() == 1:
+            result = job()
+            if finish:
+                self._search(search, work)
+            return result
+        over = threading.Event()
+        with ThreadPoolExecutor(1) as pool:
+            searching = pool.submit(search.run, work, self.run, over.is_set)
+            try:
+                result = job()
+            except BaseException:
+                over.set()
+                raise
+            if not finish:
+                over.set()
+            plan = searching.result()
+        if plan is not None:
+            self._offer_plan(plan)
+        return result
 
     def _improve_blocks(self, blocks: BlockBound, work: float) -> float:
         """Let the blocks prove more, and keep what they prove."""
@@ -329,13 +371,13 @@ class _Work:
             self._offer_plan(plan)
         return work
 
-    def _bound(self) -> None:
+    def _bound(self, search: Search) -> None:
         """Prove the LP bound by a certificate on the original rows; where time is short, one near it."""
         self.run.enter("bound")
         remaining = self.run.remaining
         seconds = None if remaining is None else _LP_SHARE * remaining
         began = self.run.elapsed
-        relaxation = self._relaxation(seconds)
+        relaxation = self._relaxation_beside(search, seconds)
         self.relaxation = relaxation
         if relaxation is not None:
             self._offer_certificate(relaxation)
@@ -345,6 +387,21 @@ class _Work:
             ascended = ascend(self.model, lambda: self.run.elapsed > enough)
             self.relaxation = relaxation or ascended
             self._offer_certificate(ascended)
+
+    def _relaxation_beside(self, search: Search, seconds: float | None) -> Relaxation | None:
+        """Solve the LP relaxation; where it takes a while, the search goes on beside it."""
+        limit = self.run.limits.work_limit
+        if self.model.coverage.nnz <= _SMALL or self.run.must_stop():
+            return self._relaxation(seconds)
+        timed = limit is None and seconds is not None
+        self.by_clock |= timed
+        work = _LP_SEARCH if limit is None else min(_LP_SEARCH, _LP_SEARCH_SHARE * limit)
+        return self._beside(
+            search,
+            self._work_left() if timed else work,
+            lambda: self._relaxation(seconds),
+            finish=not timed,
+        )
 
     def _relaxation(self, seconds: float | None) -> Relaxation | None:
         """Solve the LP relaxation; None where there is no time for it, or its solver failed."""

@@ -10,6 +10,8 @@ import numpy as np
 from chargeplan.kernels import CoverSearch, MaximalSearch, ParallelSearch
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
     from chargeplan.solvers.models.covering import CoveringModel
@@ -45,7 +47,9 @@ class Search:
             lambda seed: _begin(model, seed), range(seed, seed + strands * _APART, _APART)
         )
 
-    def run(self, work: float, run: Run) -> NDArray[np.bool_] | None:
+    def run(
+        self, work: float, run: Run, enough: Callable[[], bool] = lambda: False
+    ) -> NDArray[np.bool_] | None:
         """Search on.
 
         Parameters
@@ -54,6 +58,8 @@ class Search:
             Units of work, in every strand.
         run
             Asked between chunks whether to stop.
+        enough
+            Asked too.
 
         Returns
         -------
@@ -64,11 +70,11 @@ class Search:
         steps = max(int(work * self._steps_per_unit), chunks)
         for chunk in np.diff(np.linspace(0, steps, chunks + 1).astype(int)).tolist():
             self._searches.run(chunk)
-            if run.must_stop():
+            if run.must_stop() or enough():
                 break
-        return self._plan()
+        return self.plan()
 
-    def _plan(self) -> NDArray[np.bool_] | None:
+    def plan(self) -> NDArray[np.bool_] | None:
         """Return the best plan of all strands: what is surplus may differ from one to the other."""
         found = [search.best.copy() for search in self._searches.searches]
         plans = [self._finished(plan) for plan in found if self.model.allows(plan)]
