@@ -8,6 +8,8 @@
 `measure`      the audit of a set of stations
 `spacing`      the longest stretches between the stations of a corridor
 `certificate`  the bound that a dual certificate proves
+`pairs`        pairs of demand points and sites, measured
+`placing`      what plans of distances achieve, and the bounds that their certificates prove
 `claims`       a plan's own figures against an audit
 =============  ===================================================================
 """

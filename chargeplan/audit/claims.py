@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING, Any
 from chargeplan.audit.blocks import block_bound
 from chargeplan.audit.certificate import certified_bound
 from chargeplan.audit.exact import exact_sum
+from chargeplan.audit.placing import lost, placed_bound, placed_objective, room
 from chargeplan.errors import InputError
 
 if TYPE_CHECKING:
     from chargeplan.audit.report import AuditedStandard, AuditReport
     from chargeplan.plan import Plan
+    from chargeplan.problem import Problem
 
 _RELATIVE = 1e-9  # of sums of weights, which a plan adds up in floating point
 _METRES = 2e-3  # of distances, which plan.json rounds to a millimetre
@@ -108,6 +110,9 @@ def _objective(claims: Mapping[str, Any], report: AuditReport) -> Iterator[str]:
     cost = float(exact_sum(sites.cost[new]))
     if not _close(claims["cost"], cost):
         yield f"the plan says cost is {claims['cost']}, the audit finds {cost}"
+    if asked.places:
+        yield from _placed(claims, report, int(new.size))
+        return
     objective = {"cost": cost, "stations": float(new.size)}.get(asked.minimise or "")
     if objective is None:
         aims = [standard.weight_covered for standard in report.standards if not standard.required]
@@ -120,10 +125,24 @@ def _objective(claims: Mapping[str, Any], report: AuditReport) -> Iterator[str]:
         yield f"a cost of {cost} is more than the budget of {asked.budget}"
 
 
+def _placed(claims: Mapping[str, Any], report: AuditReport, new: int) -> Iterator[str]:
+    """Check the distance that a plan claims, its number of stations, and that nobody is left out."""
+    said, found = claims["objective"], placed_objective(report)
+    if said is None:
+        return
+    if found is None or abs(said - found) > room(found):
+        yield f"the plan says objective is {said}, the audit finds {found}"
+    asked = report.problem.scenario.objective.stations
+    if asked is not None and (new > asked or (new < asked and claims["status"] != "infeasible")):
+        yield f"{new:,} new stations are not the {asked:,} asked for"
+    if claims["status"] != "infeasible" and (without := lost(report)):
+        yield f"{without:,} demand points have a way to a site, and none to a station"
+
+
 def _status(claims: Mapping[str, Any], report: AuditReport) -> Iterator[str]:
     if claims["status"] == "optimal" and not report.measured_met:
         yield "the plan is called optimal, but a required standard is not met"
-    if claims["status"] == "infeasible" and report.measured_met:
+    if claims["status"] == "infeasible" and report.measured_met and not lost(report):
         yield "the plan is called infeasible, but every required standard is met"
 
 
@@ -153,14 +172,22 @@ def _bound(claims: Mapping[str, Any], report: AuditReport, certificate: Mapping[
     if proven_by_prices and certificate["bound"] != claims["bound"]:
         yield f"the plan says bound is {claims['bound']}, its certificate {certificate['bound']}"
     try:
-        proven = certified_bound(report.problem, certificate)
+        proven, leeway = _proven(report.problem, certificate)
     except InputError as error:
         yield f"the certificate is faulty: {error}"
         return
-    room = _ROUNDING * abs(proven)
     claimed = Fraction(float(certificate["bound"]))
-    if claimed > proven + room if claims["sense"] == "min" else claimed < proven - room:
+    if claimed > proven + leeway if claims["sense"] == "min" else claimed < proven - leeway:
         yield f"the certificate claims a bound of {certificate['bound']} and proves only {float(proven)}"
+
+
+def _proven(problem: Problem, certificate: Mapping[str, Any]) -> tuple[Fraction, Fraction]:
+    """Return the bound that a certificate proves, and what rounding a claim may be beyond it."""
+    if problem.scenario.objective.places:
+        proven = placed_bound(problem, certificate)
+        return proven, Fraction(room(float(proven)))
+    proven = certified_bound(problem, certificate)
+    return proven, _ROUNDING * abs(proven)
 
 
 def _blocks(

@@ -122,6 +122,29 @@ def pairs_within(
     return row[near][order], column[near][order]
 
 
+def pairs_within_each(
+    points: NDArray[np.float64], sites: NDArray[np.float64], reach: NDArray[np.float64]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """List every pair of a demand point and a site within the point's own reach, and perhaps a few more.
+
+    Parameters
+    ----------
+    points, sites
+        (N, 2) and (M, 2) longitude and latitude in degrees, WGS-84.
+    reach
+        (N,) metres, 0 or more, perhaps infinite.
+
+    Returns
+    -------
+    rows, columns : ndarray of int64
+        Indices of points and sites, pair by pair.
+    """
+    if len(points) == 0 or len(sites) == 0:
+        return np.empty(0, np.int64), np.empty(0, np.int64)
+    everything = 3.0 * WGS84.a
+    return _pairs(cKDTree(_chord_space(sites)), _chord_space(points), _widened(np.minimum(reach, everything)))
+
+
 def within(distance_m: NDArray[np.float64], radius: float, *, strict: bool) -> NDArray[np.bool_]:
     """Say which distances keep a radius; nan, no way at all, does not."""
     return distance_m < radius if strict else distance_m <= radius

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from chargeplan.kernels import RoadGraph, Snapped
+    from chargeplan.problem import RoadAccess
 
 _CELLS = 4_000_000  # distances held at a time, 32 MB
 
@@ -83,6 +84,42 @@ def pairs_within_road(
         rows.append(row)
         columns.append(column + block.first)
     return np.concatenate(rows), np.concatenate(columns)
+
+
+def metres_within_road(
+    access: RoadAccess, asking: NDArray[np.int64], reach: NDArray[np.float64]
+) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]]:
+    """List every pair of a demand point and a site within the point's own reach by road, some at a time.
+
+    Parameters
+    ----------
+    access
+        How demand points and sites meet.
+    asking
+        (K,) the demand points that are asked about.
+    reach
+        (K,) metres of each of them, perhaps infinite.
+
+    Yields
+    ------
+    rows, columns, metres : ndarray
+        Indices into `asking` and of sites, pair by pair, and the length of the way.
+    """
+    for block in _blocks(access.graph, access.demand, access.sites, float(reach.max(initial=0.0))):
+        distance = block.distance[:, asking]
+        near = (distance <= reach) & np.isfinite(distance)
+        column, row = np.nonzero(near)
+        yield row, column + block.first, distance[near]
+
+
+def ways_by_road(access: RoadAccess, sites: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Say which demand points have a way by road to one of some sites, (M,) bool: (N,) bool."""
+    open_to = np.flatnonzero(sites & np.isfinite(access.sites.leg))
+    if open_to.size == 0 or access.demand.node.size == 0:
+        return np.zeros(access.demand.node.size, np.bool_)
+    backwards = reversed_graph(access.graph)
+    along = dijkstra(backwards, indices=np.unique(access.sites.node[open_to]), min_only=True)
+    return np.asarray(np.isfinite(along[access.demand.node] + access.demand.leg))
 
 
 def reversed_graph(graph: RoadGraph) -> csr_array[np.float64]:

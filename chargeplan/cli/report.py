@@ -12,6 +12,7 @@ from rich.text import Text
 
 from chargeplan.errors import printable
 from chargeplan.problem import caveats
+from chargeplan.plan.wording import achieved
 from chargeplan.units import format_distance, format_gap, format_length, format_share
 
 if TYPE_CHECKING:
@@ -100,6 +101,7 @@ class Report:
         self._caveats(problem, record.warnings, record.not_planned)
         self._line("Files", f"{folder}: {', '.join(['plan.json', *files])}")
 
+        self._line("Distance", achieved(record))
     def audit(self, report: AuditReport) -> None:
         """Say what a set of stations achieves."""
         self._title(report.problem.name, report.problem.scenario.title)
@@ -224,10 +226,11 @@ def _proof(record: PlanRecord) -> str:
     kind = BOUNDS[record.bound_kind]
     if record.gap < 1e-9:
         return f"no better plan exists ({kind})"
-    change = "serve at most" if record.sense == "max" else "save at most"
+    verb = {"weight": "serve", "separation": "gain"}.get(record.counts, "save")
     more = " more" if record.sense == "max" else ""
-    figures = f"{_number(record.objective)}, bound {_number(record.bound)}"
-    return f"a better plan could {change} {format_gap(record.gap)}{more}: {figures} ({kind})"
+    write = format_distance if achieved(record) else _number
+    figures = f"{write(record.objective)}, bound {write(record.bound)}"
+    return f"a better plan could {verb} at most {format_gap(record.gap)}{more}: {figures} ({kind})"
 
 
 def _number(value: float) -> str:

@@ -28,7 +28,8 @@ class Request:
     radius
         Text with a unit; overrides the radius of every standard but those of corridors.
     budget, stations
-        Serve the most weight within one of them.
+        Serve the most weight within one of them; or another number of stations, where the objective asks for
+        one.
     """
 
     scenario: str | None = None
@@ -71,10 +72,14 @@ class Request:
         return Problem.read(path if changes == (None, None, None) else self._change(Scenario.read(path)))
 
     def _change(self, scenario: Scenario) -> Scenario:
-        """Apply the overrides; corridors keep their radius, and stay required where the rest become aims."""
+        """Apply the overrides; corridors keep their radius, and stay required where the rest become aims.
+
+        A number of stations leaves an objective that asks for one what it is.
+        """
         limit = {"budget": self.budget} if self.budget is not None else {"stations": self.stations}
         wants_limit = None not in limit.values()
-        becomes_aim = wants_limit and scenario.objective.maximise is None
+        placed = self.stations is not None and scenario.objective.places
+        becomes_aim = wants_limit and scenario.objective.counts in ("cost", "stations")
         about_points = [standard for standard in scenario.standards if standard.corridor is None]
         standards = [
             self._change_standard(standard, becomes_aim=becomes_aim)
@@ -82,8 +87,10 @@ class Request:
             else standard
             for standard in scenario.standards
         ]
-        objective = {"objective": {"maximise": "weight", **limit}} if wants_limit else {}
-        return scenario.replace(standards=standards, **objective)
+        if not wants_limit:
+            return scenario.replace(standards=standards)
+        objective = scenario.objective.model_copy(update=limit) if placed else {"maximise": "weight", **limit}
+        return scenario.replace(standards=standards, objective=objective)
 
     def _change_standard(self, standard: StandardSpec, *, becomes_aim: bool) -> StandardSpec:
         changes: dict[str, Any] = {}

@@ -60,7 +60,11 @@ def solve(
         float | None, typer.Option(help="Serve as much weight as possible within this cost.")
     ] = None,
     stations: Annotated[
-        int | None, typer.Option(help="Serve as much weight as possible with so many stations.")
+        int | None,
+        typer.Option(
+            help="Serve as much weight as possible with so many stations, or place so many where the "
+            "scenario's objective is about distances."
+        ),
     ] = None,
     formats: Annotated[
         str, typer.Option("--format", help=f"Comma-separated: {', '.join(FORMATS)}; geojson is always there.")

@@ -111,7 +111,7 @@ class Plan:
 
     @property
     def objective(self) -> float | None:
-        """Cost, number of stations, or weight served."""
+        """Cost, number of stations, or weight served; or metres, where the objective is about distances."""
         return self.record.objective
 
     @property

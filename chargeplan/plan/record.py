@@ -99,8 +99,10 @@ class PlanRecord(Record):
         description="when infeasible: how the plan for the rest ended; "
         "objective, bound and gap are then the rest's"
     )
-    objective: float | None
-    bound: float | None
+    objective: float | None = Field(
+        description="what [objective] counts: cost, stations or weight; for distances and separation, metres"
+    )
+    bound: float | None = Field(description="no plan is proven to be better than that, in the same unit")
     gap: float | None
     bound_kind: Literal["dual-certificate", "block-certificate", "backend"] | None
     stations: StationCount
@@ -115,6 +117,12 @@ class PlanRecord(Record):
     warnings: list[str]
     provenance: Provenance
     files: dict[str, str] = Field(default={}, description="SHA-256 of every other file of the folder")
+
+    @property
+    def counts(self) -> str:
+        """What the objective is about, in the scenario's word, such as ``"cost"``."""
+        asked = self.provenance.scenario["objective"]
+        return str(asked.get("minimise") or asked.get("maximise"))
 
 
 def json_schema() -> dict[str, Any]:

@@ -8,6 +8,13 @@ from chargeplan.units import format_distance, format_gap, format_length, format_
 
 if TYPE_CHECKING:
     from chargeplan.plan.answer import Plan, StandardResult
+    from chargeplan.plan.record import PlanRecord
+
+_DISTANCES = {
+    "distance": "mean distance of the aims to the nearest station",
+    "farthest": "farthest of the aims from its nearest station",
+    "separation": "least distance of a new station from any other",
+}
 
 
 def summary(plan: Plan) -> str:
@@ -21,6 +28,7 @@ def summary(plan: Plan) -> str:
             f"cost {record.cost:,.6g}"
         ),
         *(_standard_line(standard) for standard in plan.standards),
+        *filter(None, [achieved(record)]),
         _proof_line(plan),
     ]
     lines += [f"mind: {warning}" for warning in record.warnings]
@@ -43,3 +51,16 @@ def _proof_line(plan: Plan) -> str:
         return f"{plan.status}: no bound is known"
     figures = f"objective {plan.objective:,.6g}, bound {plan.bound:,.6g}, gap {format_gap(plan.gap)}"
     return f"{plan.status}: {figures} ({plan.bound_kind})"
+
+
+def achieved(record: PlanRecord) -> str:
+    """Say what a plan achieves whose objective is about distances; nothing of other plans.
+
+    Parameters
+    ----------
+    record
+        Of the plan.
+    """
+    if record.counts not in _DISTANCES or record.objective is None:
+        return ""
+    return f"{_DISTANCES[record.counts]}: {format_distance(record.objective)}"

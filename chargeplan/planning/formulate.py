@@ -48,7 +48,9 @@ class _Part:
     target: float | None
 
 
-def formulate(problem: Problem, coverage: Sequence[csr_array]) -> Formulation:
+def formulate(
+    problem: Problem, coverage: Sequence[csr_array], objective: Objective | None = None
+) -> Formulation:
     """Write a problem as the covering form.
 
     Parameters
@@ -57,6 +59,8 @@ def formulate(problem: Problem, coverage: Sequence[csr_array]) -> Formulation:
         What is asked.
     coverage
         (N_k, M) relation of every standard.
+    objective
+        Another one than the scenario's.
 
     Returns
     -------
@@ -65,10 +69,10 @@ def formulate(problem: Problem, coverage: Sequence[csr_array]) -> Formulation:
         worth their weight when maximising; when minimising, they must be served as far as the permitted sites
         reach.
     """
-    objective, sites = problem.scenario.objective, problem.sites
+    objective, sites = objective or problem.scenario.objective, problem.sites
     maximise = objective.maximise is not None
     closed = sites.status == "forbidden"
-    _check_limit(objective, sites)
+    check_limit(objective, sites)
     parts = [
         _part(standard, relation, closed, maximise=maximise)
         for standard, relation in zip(problem.standards, coverage, strict=True)
@@ -144,8 +148,14 @@ def _usage(objective: Objective, sites: Sites) -> NDArray[np.float64]:
     return np.zeros(sites.cost.size)
 
 
-def _check_limit(objective: Objective, sites: Sites) -> None:
-    """Refuse a limit that no plan can keep, since the required sites alone exceed it."""
+def check_limit(objective: Objective, sites: Sites) -> None:
+    """Refuse a limit that no plan can keep.
+
+    Raises
+    ------
+    InputError
+        The required sites alone exceed it.
+    """
     limit, needed = _limit(objective), float(_usage(objective, sites)[sites.status == "required"].sum())
     if limit is not None and needed > limit * (1 + 1e-12):
         key = "stations" if objective.budget is None else "budget"

@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from chargeplan.audit import AuditReport
     from chargeplan.plan.answer import Plan, StandardResult
     from chargeplan.problem import Problem
-    from chargeplan.solvers.models.covering import CoveringModel
     from chargeplan.solvers.solution import Limits, Solution
 
 _LIBRARIES = ("chargeplan", "numpy", "scipy", "numba", "ortools", "pulp", "pyproj", "shapely", "geopandas")
@@ -40,19 +39,23 @@ class Outcome:
 
     Parameters
     ----------
-    model
-        What was solved: the whole, or the rest where the whole cannot be.
     solution
-        Its answer.
+        The answer of what was solved: the whole, or the rest where the whole cannot be. Its bound and gap are
+        in what the scenario counts.
     open
         (M,) bool.
+    objective
+        What the scenario counts, of this plan; None without one.
+    certificate
+        What certificate.json says.
     infeasible
         Why the whole cannot be; None where it can.
     """
 
-    model: CoveringModel
     solution: Solution
     open: NDArray[np.bool_]
+    objective: float | None
+    certificate: dict[str, Any]
     infeasible: InfeasibleRecord | None = None
 
 
@@ -79,7 +82,7 @@ def record(
         sense=problem.scenario.objective.sense,
         status="infeasible" if failed else solution.status,
         rest_status=solution.status if failed else None,  # type: ignore[arg-type]
-        objective=_objective(problem, results, outcome.model, outcome),
+        objective=outcome.objective,
         bound=solution.bound,
         gap=solution.gap,
         bound_kind=solution.bound_kind,
@@ -98,17 +101,6 @@ def record(
         warnings=[*problem.warnings, *solution.notes],
         provenance=_provenance(problem, limits, backend),
     )
-
-
-def _objective(
-    problem: Problem, results: Sequence[StandardResult], model: CoveringModel, outcome: Outcome
-) -> float | None:
-    """Return what the scenario counts; None without a plan."""
-    if outcome.solution.selected is None:
-        return None
-    if problem.scenario.objective.sense == "max":
-        return float(sum(result.weight_covered for result in results if not result.required))
-    return float(model.cost[outcome.open].sum())
 
 
 def _standard(result: StandardResult) -> StandardRecord:

@@ -10,6 +10,7 @@ from scipy.spatial import cKDTree
 from chargeplan import kernels
 from chargeplan.kernels.geodesy import ecef
 from chargeplan.plan.answer import StandardResult
+from chargeplan.planning.distances import longest_way
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -138,8 +139,7 @@ def _nearest_geodesic(
 def _road_distances(access: RoadAccess, radius: float, index: NDArray[np.int64], need: int) -> csr_array:
     """Distances by road to the open stations, as far as it takes for every demand point to find enough."""
     stations = kernels.Snapped(access.sites.node[index], access.sites.leg[index])
-    legs = [leg[np.isfinite(leg)].max(initial=0.0) for leg in (access.demand.leg, stations.leg)]
-    longest = float(access.graph.lengths.sum() + sum(legs))
+    longest = longest_way(access)
     limit = radius
     while True:
         near = kernels.road_distances(access.graph, access.demand, stations, limit)

@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
+from chargeplan.scenario.tables import PLACED
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
@@ -71,8 +73,33 @@ def _roads(tables: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _aims(tables: Mapping[str, Any]) -> Iterator[str]:
+    """Check that the objective has what it is about, and that it can keep what is required beside it."""
     objective = tables.get("objective")
-    maximising = isinstance(objective, dict) and "maximise" in objective
+    asked = objective if isinstance(objective, dict) else {}
     required = [item.get("required", True) is True for item in _items(tables, "standards")]
-    if maximising and required and all(required):
+    if asked.get("maximise") == "separation":
+        yield from _beside_separation(tables)
+    elif "maximise" in asked and required and all(required):
         yield "[objective], maximise: no standard is an aim (required = false), so nothing is maximised"
+    if asked.get("minimise") in PLACED:
+        if required and all(required):
+            yield "[objective], minimise: no standard is an aim (required = false), so nothing is measured"
+        yield from _beside_distances(tables, asked["minimise"])
+
+
+def _beside_separation(tables: Mapping[str, Any]) -> Iterator[str]:
+    for place, item in _standards(tables):
+        if item.get("required", True) is True:
+            yield (
+                f'{place}, required: maximise = "separation" looks at the sites alone and keeps no required '
+                "standard; required = false has it measured"
+            )
+
+
+def _beside_distances(tables: Mapping[str, Any], word: str) -> Iterator[str]:
+    """Distances are those to the nearest station; what else is promised must be a rule for each pair."""
+    for place, item in _standards(tables):
+        if item.get("stations", 1) != 1:
+            yield f'{place}, stations: minimise = "{word}" is about the nearest station, not about a backup'
+        if item.get("required", True) is True and item.get("share", 1.0) != 1.0:
+            yield f'{place}, share: minimise = "{word}" keeps required standards for all demand points only'

@@ -20,6 +20,7 @@ from chargeplan.units import parse_length
 
 _HALF_WAY_AROUND = 20_037_509.0  # metres
 STATUSES = ("candidate", "existing", "required", "forbidden")
+PLACED = ("distance", "farthest", "separation")  # objectives that place a given number of stations
 
 
 def _radius(text: object) -> str:
@@ -161,10 +162,14 @@ class StandardSpec(Table):
 
 
 class Objective(Table):
-    """``[objective]``: what is best."""
+    """``[objective]``: what is best.
 
-    minimise: Literal["cost", "stations"] | None = None
-    maximise: Literal["weight"] | None = None
+    A required standard is kept; an aim is what the objective is about: the weight served, or the distances
+    from demand points to their nearest station, measured by the aim's metric.
+    """
+
+    minimise: Literal["cost", "stations", "distance", "farthest"] | None = None
+    maximise: Literal["weight", "separation"] | None = None
     stations: Count | None = None
     budget: NotNegative | None = None
 
@@ -173,15 +178,31 @@ class Objective(Table):
         """``"min"`` or ``"max"``."""
         return "max" if self.maximise else "min"
 
+    @property
+    def counts(self) -> str:
+        """What is minimised or maximised, in the scenario's word."""
+        return self.minimise or self.maximise or ""
+
+    @property
+    def places(self) -> bool:
+        """Whether a given number of stations is placed by distances, which are metres."""
+        return self.counts in PLACED
+
     @model_validator(mode="after")
     def _check(self) -> Self:
         if (self.minimise is None) == (self.maximise is None):
             raise ValueError("needs exactly one of minimise and maximise")
         limits = (self.stations is not None) + (self.budget is not None)
-        if self.maximise and limits != 1:
+        if self.places:
+            key = "minimise" if self.minimise else "maximise"
+            if self.stations is None or self.budget is not None:
+                raise ValueError(f'{key} = "{self.counts}" needs stations, and takes no budget')
+        elif self.maximise and limits != 1:
             raise ValueError('maximise = "weight" needs exactly one of stations and budget')
-        if self.minimise and limits:
-            raise ValueError("stations and budget are for maximise")
+        elif self.minimise and limits:
+            raise ValueError(
+                f'stations and budget are for maximise, and stations for distances, not for "{self.minimise}"'
+            )
         return self
 
 

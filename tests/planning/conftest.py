@@ -215,6 +215,45 @@ class Oracle:
         """Points that enough permitted sites could serve."""
         return promise.served(self.status != "forbidden")
 
+    def place(self) -> tuple[float | None, set[frozenset[str]]]:
+        """The best that so many new stations can do by distances, and every set of sites that does it."""
+        best: float | None = None
+        sets: set[frozenset[str]] = set()
+        for opened in self._choices():
+            count = (opened & self.new).sum()
+            if count != self.case.objective["stations"] or not self._keeps(opened):
+                continue
+            value = self.measured(opened)
+            if best is None or (value - best if "maximise" in self.case.objective else best - value) > 1e-6:
+                best, sets = value, set()
+            if abs(value - best) <= 1e-6:
+                sets.add(frozenset(self.ids[opened]))
+        return (None, set()) if best is None or math.isinf(best) else (best, sets)
+
+    def measured(self, opened: np.ndarray) -> float:
+        """Metres: of the aims' demand points that any permitted site can serve, or of the sites."""
+        if self.case.objective.get("maximise") == "separation":
+            return self._separation(opened)
+        near, weight = [np.empty(0)], [np.empty(0)]
+        for promise in self.promises:
+            way = np.isfinite(promise.metres[:, self.status != "forbidden"]).any(axis=1)
+            if not promise.required:
+                near.append(promise.metres[way][:, opened].min(axis=1, initial=math.inf))
+                weight.append(promise.weight[way])
+        distance, weights = np.concatenate(near), np.concatenate(weight)
+        if self.case.objective["minimise"] == "farthest" or np.isinf(distance).any():
+            return float(distance.max())
+        return float(distance @ weights / weights.sum())
+
+    def _separation(self, opened: np.ndarray) -> float:
+        places = shapely.get_coordinates(self.case.sites.geometry)
+        pairs = itertools.combinations(np.flatnonzero(opened), 2)
+        counted = [(a, b) for a, b in pairs if self.new[a] or self.new[b]]
+        return min(float(GEOD.inv(*places[a], *places[b])[2]) for a, b in counted)
+
+    def _keeps(self, opened: np.ndarray) -> bool:
+        return all(promise.served(opened).all() for promise in self.promises if promise.required)
+
     def _usage(self, opened: np.ndarray) -> float:
         counted = np.ones(self.cost.size) if "stations" in self.case.objective else self.cost
         return float(counted[opened & self.new].sum())
@@ -470,6 +509,70 @@ CASES: dict[str, Callable[[], Case]] = {
     "share beside an aim": _share_beside_aim,
     "own distances": _own_distances,
 }
+
+
+AIM = {"name": "near", "radius": "1 km", "required": False}
+
+
+def _own_table(objective: dict[str, Any]) -> Case:
+    """Distances of the user's own, whole numbers, some unknown; no site has one to the last demand point."""
+    case = _own_distances()
+    known = {pair: metres for pair, metres in case.distances.items() if pair[0] != "d14"}
+    aim = AIM | {"metric": "matrix"}
+    whole = {pair: float(round(metres)) for pair, metres in known.items()}
+    return replace(case, standards=[aim], objective=objective, distances=whole)
+
+
+def _kept_apart() -> Case:
+    """Two existing stations near each other, which no new one may be near to; and a forbidden site."""
+    status = ["existing", "existing", "forbidden", "required", *["candidate"] * 5]
+    parts = town(21, status=status)
+    places = shapely.get_coordinates(parts["sites"].geometry)
+    places[1] = places[0] + 0.0005
+    parts["sites"] = parts["sites"].set_geometry(shapely.points(places), crs=4326)
+    return Case(**parts, standards=[AIM], objective={"maximise": "separation", "stations": 3})
+
+
+def _placed_cases() -> dict[str, Callable[[], Case]]:
+    """Cases of the two objectives of distances, by the word in their name, and of separation."""
+    cases: dict[str, Callable[[], Case]] = {
+        "separation": lambda: Case(
+            **town(20), standards=[AIM], objective={"maximise": "separation", "stations": 4}
+        ),
+        "separation, kept": _kept_apart,
+    }
+    status = ["existing", "candidate", "required", "forbidden", *["candidate"] * 5]
+    promise = {"name": "all", "radius": "1900 m", "strict": True}
+    by_road = INTERCITY | {"required": False}
+    for word in ("distance", "farthest"):
+        few, some, many = ({"minimise": word, "stations": count} for count in (2, 3, 5))
+        cases |= {
+            word: lambda some=some: Case(**town(1), standards=[AIM], objective=some),
+            f"{word}, kept": lambda few=few: Case(**town(6, status=status), standards=[AIM], objective=few),
+            f"{word} beside a promise": lambda many=many: Case(
+                **town(17), standards=[promise, AIM], objective=many
+            ),
+            f"{word} by table": lambda some=some: _own_table(some),
+            f"{word} by road": lambda many=many: Case(
+                **with_roads(9), standards=[by_road, AIM, WIDE | {"radius": "4 km"}], objective=many
+            ),
+        }
+    return cases
+
+
+PLACED = _placed_cases()
+
+
+@pytest.fixture(scope="session", params=list(PLACED))
+def placed(request: pytest.FixtureRequest) -> Case:
+    """Every case whose objective is about distances."""
+    return PLACED[request.param]()
+
+
+@pytest.fixture(scope="session")
+def placed_cases() -> dict[str, Callable[[], Case]]:
+    """The cases of distances by name."""
+    return PLACED
 
 
 @pytest.fixture(scope="session", params=list(CASES))

@@ -112,11 +112,34 @@ seed = "1"
         ({"minimise": "cost", "stations": 3}, "are for maximise"),
         ({"maximise": "weight", "stations": 0}, "greater than or equal to 1"),
         ({"maximise": "weight", "stations": 3}, "no standard is an aim"),
+        ({"minimise": "distance"}, 'minimise = "distance" needs stations'),
+        ({"minimise": "farthest", "stations": 3, "budget": 5.0}, 'minimise = "farthest" needs stations'),
+        ({"maximise": "separation", "budget": 5.0}, 'maximise = "separation" needs stations'),
+        ({"minimise": "distance", "stations": 3}, "no standard is an aim (required = false), so nothing"),
+        ({"maximise": "separation", "stations": 3}, '(urban), required: maximise = "separation" looks at'),
+        ({"maximise": "distance", "stations": 3}, "'weight' or 'separation'"),
     ],
 )
 def test_objective(region, objective, message) -> None:
     """An objective is one thing, with the limit that it needs."""
     assert message in faults(region.scenario, objective=objective)
+
+
+@pytest.mark.parametrize(
+    ("standard", "message"),
+    [
+        ({"required": False, "stations": 2}, "is about the nearest station, not about a backup"),
+        ({"required": True, "stations": 2}, "is about the nearest station, not about a backup"),
+        ({"required": True, "share": 0.9}, "keeps required standards for all demand points only"),
+    ],
+)
+@pytest.mark.parametrize("word", ["distance", "farthest"])
+def test_what_distances_cannot_keep(region, word, standard, message) -> None:
+    """A backup, or a share that is required, beside an objective of distances is refused, never ignored."""
+    aim = {"name": "aim", "demand": "people", "radius": "1 km", "required": False}
+    other = {"name": "other", "demand": "people", "radius": "2 km"} | standard
+    objective = {"minimise": word, "stations": 2}
+    assert message in faults(region.scenario, objective=objective, standards=[aim, other])
 
 
 @pytest.mark.parametrize(

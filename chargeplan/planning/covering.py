@@ -1,0 +1,99 @@
+"""Stations that cover demand: as asked, or, where that cannot be, with the reason and for the rest."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from chargeplan.planning.formulate import formulate
+from chargeplan.planning.infeasible import as_far_as_possible, explain, least_limit, without_unreachable
+from chargeplan.planning.proof import certificate_record
+from chargeplan.planning.recording import Outcome
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import numpy as np
+    from numpy.typing import NDArray
+    from scipy.sparse import csr_array
+
+    from chargeplan.plan.record import InfeasibleRecord
+    from chargeplan.planning.attempts import Attempts
+    from chargeplan.planning.formulate import Formulation
+    from chargeplan.problem import Problem
+    from chargeplan.scenario import Objective
+    from chargeplan.solvers.models.covering import CoveringModel
+    from chargeplan.solvers.solution import Solution
+
+
+def cover_demand(
+    problem: Problem,
+    coverage: Sequence[csr_array],
+    attempts: Attempts,
+    objective: Objective | None = None,
+) -> Outcome:
+    """Plan stations that cover the demand points.
+
+    Parameters
+    ----------
+    problem
+        What is asked.
+    coverage
+        (N_k, M) relation of every standard.
+    attempts
+        Asks the solver.
+    objective
+        Another one than the scenario's.
+    """
+    formulation = formulate(problem, coverage, objective)
+    model, solution, why = _solved(problem, formulation, attempts)
+    opened = open_sites(solution, model.opened)
+    return Outcome(
+        solution=solution,
+        open=opened,
+        objective=None if solution.selected is None else formulation.model.objective(opened),
+        certificate=certificate_record(problem, formulation, model, solution),
+        infeasible=why,
+    )
+
+
+def _solved(
+    problem: Problem, formulation: Formulation, attempts: Attempts
+) -> tuple[CoveringModel, Solution, InfeasibleRecord | None]:
+    """Solve; and where that cannot be, explain why and solve for the rest."""
+    model = formulation.model
+    solution = attempts.covering(model)
+    if solution.status != "infeasible":
+        return model, solution, None
+    rest = without_unreachable(model)
+    solution = attempts.covering(rest)
+    needed = None
+    if solution.status == "infeasible":
+        if rest.limit is not None:
+            needed = least_limit(rest, attempts.covering)
+        rest = as_far_as_possible(rest)
+        solution = without_bound(attempts.covering(rest))
+    return rest, solution, explain(problem, formulation, needed)
+
+
+def without_bound(solution: Solution) -> Solution:
+    """Keep the plan of another question, whose bound says nothing of the one that was asked."""
+    status = "feasible" if solution.status == "optimal" else solution.status
+    return replace(
+        solution,
+        status="stopped" if solution.selected is None else status,
+        bound=None,
+        gap=None,
+        bound_kind=None,
+        certificate=None,
+        block_certificate=None,
+    )
+
+
+def open_sites(solution: Solution, given: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Return the open sites of a solution, (M,) bool; without a plan, those that are `given` as open."""
+    stations = given.copy()
+    if solution.selected is not None:
+        stations[:] = False
+        stations[solution.selected] = True
+    return stations

@@ -1,0 +1,116 @@
+"""Every demand point's distance to every site, for the objectives that are about distances."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from chargeplan import kernels
+from chargeplan.errors import InputError
+from chargeplan.kernels.memory import reserve
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+    from scipy.sparse import csr_array
+
+    from chargeplan.problem import Problem, RoadAccess, Sites, Standard
+
+_COPIES = 5  # of a table of distances, at most, that measuring and solving hold at a time
+
+
+@dataclass(frozen=True)
+class Distances:
+    """Distances of a problem's demand points, one row each, in the order of its standards.
+
+    Parameters
+    ----------
+    metres
+        (N, M), infinite where a site cannot serve a demand point. A required standard's rows are 0 within its
+        radius and infinite beyond: that one of the stations lies within is all that it asks.
+    weight
+        (N,), 0 in the rows of required standards.
+    rows
+        For every standard, which of its demand points have a row: of an aim those that some permitted site
+        can serve at any distance, since no choice of sites helps the others.
+    remarks
+        What a reader has to know of the others.
+    """
+
+    metres: NDArray[np.float64]
+    weight: NDArray[np.float64]
+    rows: tuple[NDArray[np.int64], ...]
+    remarks: tuple[str, ...]
+
+
+def measure(problem: Problem, coverage: Sequence[csr_array]) -> Distances:
+    """Measure the demand points of a problem whose objective is about distances.
+
+    Parameters
+    ----------
+    problem
+        What is asked.
+    coverage
+        (N_k, M) relation of every standard.
+
+    Raises
+    ------
+    InputError
+        The table takes more memory than is free, or no demand point of an aim can be served at all.
+    """
+    sites, asked = problem.sites, problem.scenario.objective
+    points = sum(len(standard.points) for standard in problem.standards)
+    what = f'minimise = "{asked.counts}": {points:,} demand points and {len(sites):,} sites'
+    reserve(_COPIES * 8 * points * len(sites), what, None)
+    permitted = sites.status != "forbidden"
+    tables, rows, remarks = [], [], []
+    for standard, relation in zip(problem.standards, coverage, strict=True):
+        table = _kept(relation) if standard.required else metres(standard, sites)
+        served = np.isfinite(table[:, permitted]).any(axis=1) | standard.required
+        if lost := int((~served).sum()):
+            are = "demand point has" if lost == 1 else "demand points have"
+            remarks.append(f"{standard.name}: {lost:,} {are} no way to any site; no distance counts them")
+        rows.append(np.flatnonzero(served))
+        tables.append(table if served.all() else table[served])
+    weight = [
+        np.zeros(index.size) if standard.required else standard.points.weight[index]
+        for standard, index in zip(problem.standards, rows, strict=True)
+    ]
+    aims = [
+        index.size for standard, index in zip(problem.standards, rows, strict=True) if not standard.required
+    ]
+    if not sum(aims):
+        raise InputError(f"{what}: no demand point of an aim has a way to any permitted site")
+    return Distances(np.concatenate(tables), np.concatenate(weight), tuple(rows), tuple(remarks))
+
+
+def metres(standard: Standard, sites: Sites) -> NDArray[np.float64]:
+    """Measure a standard's demand points to all sites by its metric: (N, M), infinite for no way."""
+    if standard.access is not None:
+        access = standard.access
+        found = kernels.road_distances(access.graph, access.demand, access.sites, longest_way(access))
+        return _dense(found)
+    if standard.matrix is not None:
+        return _dense(standard.matrix)
+    return np.asarray(kernels.distance_matrix(standard.points.positions, sites.positions), np.float64)
+
+
+def longest_way(access: RoadAccess) -> float:
+    """Return metres that no way by road is longer than."""
+    legs = [leg[np.isfinite(leg)].max(initial=0.0) for leg in (access.demand.leg, access.sites.leg)]
+    return float(access.graph.lengths.sum() + sum(legs))
+
+
+def _kept(relation: csr_array) -> NDArray[np.float64]:
+    return np.where(relation.toarray(), 0.0, np.inf)
+
+
+def _dense(distance: csr_array) -> NDArray[np.float64]:
+    """Spread stored distances, those of 0 too, over a table that is infinite elsewhere."""
+    table = np.full(distance.shape, np.inf)
+    row = np.repeat(np.arange(distance.shape[0]), np.diff(distance.indptr))
+    table[row, distance.indices] = distance.data
+    return table
