@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from chargeplan.audit.certificate_file import read_multipliers
 from chargeplan.audit.exact import PricedRows, PricedSites, as_written, exact_sum, proven_bound
 from chargeplan.audit.geodesic import pairs_within, within
 from chargeplan.audit.road import pairs_within_road
@@ -46,8 +47,10 @@ def certified_bound(problem: Problem, certificate: Mapping[str, Any]) -> Fractio
     Raises
     ------
     InputError
-        A multiplier that is negative, too great, or on a demand point that is not there.
+        A multiplier that is negative, too great, or on a demand point that is not there; an entry that is
+        missing or of another kind.
     """
+    read_multipliers(certificate)
     rows = [written_rows(problem, standard, certificate) for standard in problem.standards]
     sites = written_sites(problem, certificate)
     total = proven_bound(rows, sites, int(certificate["scale"]))

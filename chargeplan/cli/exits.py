@@ -17,6 +17,6 @@ class Exit(IntEnum):
     NOT_MET = 3
     """A required standard is not met."""
     NO_PLAN = 4
-    """Stopped by a limit without any plan."""
+    """Stopped by a limit without any plan; `audit --reprove`: before every block was proven again."""
     INTERRUPTED = 130
     """Interrupted; the best plan so far is written."""

@@ -10,9 +10,10 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from chargeplan.audit.reprove import outward
 from chargeplan.errors import printable
-from chargeplan.problem import caveats
 from chargeplan.plan.wording import achieved
+from chargeplan.problem import caveats
 from chargeplan.units import format_distance, format_gap, format_length, format_share
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from chargeplan.audit import AuditReport
+    from chargeplan.audit.reprove import Reproof
     from chargeplan.plan import Plan, PlanRecord
     from chargeplan.problem import Problem, Standard
 
@@ -33,6 +35,11 @@ BOUNDS = {
     "dual-certificate": "proven by prices on the demand points, which certificate.json holds",
     "block-certificate": "proven block by block, as certificate.json shows",
     "backend": "the solver backend's own word",
+}
+CHECKED = {
+    "dual-certificate": "proven by the prices in certificate.json, added up afresh",
+    "block-certificate": "the blocks in certificate.json add up to it",
+    "backend": "the solver backend's own word; what certificate.json proves beside it was added up afresh",
 }
 RIGHT = {"Demand points", "Weight", "Before", "Covered", "Farthest"}
 WIDTH, INDENT = 110, 10
@@ -94,6 +101,7 @@ class Report:
         count = record.stations
         self._line("Stations", f"{count.total:,}: {count.selected:,} new, {count.existing:,} existing")
         self._line("Cost", _number(record.cost))
+        self._line("Distance", achieved(record))
         self._line("Proof", _proof(record))
         self._line("Audit", _audit(record))
         self._line("Time", _times(record.seconds))
@@ -101,7 +109,6 @@ class Report:
         self._caveats(problem, record.warnings, record.not_planned)
         self._line("Files", f"{folder}: {', '.join(['plan.json', *files])}")
 
-        self._line("Distance", achieved(record))
     def audit(self, report: AuditReport) -> None:
         """Say what a set of stations achieves."""
         self._title(report.problem.name, report.problem.scenario.title)
@@ -121,6 +128,46 @@ class Report:
         self._line("Not met", _left_out(report.problem.unmeasured).removeprefix("Not met: "))
         self._line("Stations", f"{report.stations:,}")
         self._caveats(report.problem, [*report.problem.warnings, *report.notes], [])
+
+    def proof(self, record: PlanRecord, faults: Sequence[str], reproof: Reproof | None, backend: str) -> None:
+        """Say whether what a plan says of itself is true, and what its bound rests on.
+
+        Parameters
+        ----------
+        record
+            The plan's own words.
+        faults
+            Where the audit finds otherwise.
+        reproof, backend
+            Its blocks proven again, and by whom; None where they were not.
+        """
+        said = "; ".join(faults)
+        agrees = "its figures and its certificate agree with this audit"
+        self._line("Plan", f"DISAGREES: {said}" if said else agrees)
+        if faults or record.bound is None or record.bound_kind is None:
+            return
+        trusted = record.bound_kind == "block-certificate" and reproof is None
+        word = "; that none can be done for less is the solver's word (--reprove proves it again)"
+        self._line("Bound", f"{_number(record.bound)}: {CHECKED[record.bound_kind]}{word if trusted else ''}")
+        if reproof is not None:
+            self._reproof(reproof, backend)
+
+    def _reproof(self, reproof: Reproof, backend: str) -> None:
+        """Print the bound that was proven again, the claimed one beside it, and every block that was not."""
+        claimed, proven = (
+            _number(outward(bound, maximise=reproof.maximise)) for bound in (reproof.claimed, reproof.bound)
+        )
+        count = f"{len(reproof.numbers('proven')):,} of {len(reproof.blocks):,} blocks are proven as claimed"
+        took = f"by {backend} in {reproof.seconds:.1f} s" + ("; interrupted" if reproof.interrupted else "")
+        self._line("Again", f"{proven} is proven again, {claimed} is claimed: {count}, {took}")
+        unit = 2.0**-reproof.scale
+        for block in reproof.blocks:
+            if block.verdict != "proven":
+                figures = f"claimed {_number(block.claimed * unit)}, proven {_number(block.proven * unit)}"
+                note = f" ({block.note})" if block.note else ""
+                self._line(
+                    "", f"block {block.number} {block.verdict}: {figures} in {block.seconds:.1f} s{note}"
+                )
 
     def _title(self, name: str, title: str) -> None:
         self._console.print(Text(printable(f"{name}: {title}" if title else name), style="bold"))
