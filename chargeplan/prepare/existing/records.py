@@ -1,0 +1,210 @@
+"""Records of a file, read field by field: what is wrong is noted, and reading goes on."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from chargeplan.io.files import fault
+from chargeplan.prepare.faults import MOST_ROWS
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from os import PathLike
+
+    from chargeplan.prepare.faults import Faults
+
+_NUMBER = re.compile(r"\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*", re.ASCII)
+_FLAGS = {
+    "true": True,
+    "yes": True,
+    "1": True,
+    "y": True,
+    "false": False,
+    "no": False,
+    "0": False,
+    "n": False,
+}
+
+
+@dataclass(frozen=True)
+class Findings:
+    """What is wrong with the fields of many records, by field."""
+
+    found: dict[str, list[tuple[int, str]]] = field(default_factory=dict)
+
+    def add(self, row: int, name: str, message: str) -> None:
+        """Note what is wrong with a field of a row."""
+        self.found.setdefault(name, []).append((row, message))
+
+    def tell(self, faults: Faults) -> Faults:
+        """Add them to a file's faults: the first of every field by themselves, the others counted."""
+        for name, wrong in self.found.items():
+            for row, message in wrong[:MOST_ROWS]:
+                faults.add(message, row=row, column=name)
+            if len(wrong) > MOST_ROWS:
+                row, last = wrong[-1]
+                more = len(wrong) - MOST_ROWS
+                faults.add(f"and {more} more like these; the last: {last}", row=row, column=name)
+        return faults
+
+
+@dataclass(frozen=True)
+class Record:
+    """An object of a file: its fields by name, where it is, and where its faults go."""
+
+    fields: Mapping[str, Any]
+    row: int
+    findings: Findings
+    within: str = ""
+
+    def wrong(self, key: str, message: str) -> None:
+        """Note what is wrong with a field."""
+        self.findings.add(self.row, self.within + key, message)
+
+    def text(self, key: str) -> str | None:
+        """Read text; None where it is missing or blank. A number counts as what it is written as."""
+        value = _given(self.fields.get(key))
+        if value is None:
+            return None
+        if isinstance(value, dict | list):
+            self.wrong(key, "is no text")
+            return None
+        if isinstance(value, float) and value.is_integer():
+            value = int(value)
+        return str(value).strip() or None
+
+    def number(self, key: str) -> float | None:
+        """Read a finite number of any sign; None where it is missing or wrong."""
+        value = _given(self.fields.get(key))
+        if value is None:
+            return None
+        if isinstance(value, str) and _NUMBER.fullmatch(value):
+            value = float(value)
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            self.wrong(key, f"{value!r} is not a number")
+            return None
+        number = float(value) if abs(value) < 1e300 else math.inf
+        if not math.isfinite(number):
+            self.wrong(key, f"{value!r} is not a finite number")
+            return None
+        return number
+
+    def degrees(self, key: str) -> float:
+        """Read a longitude or latitude; NaN where it is missing or wrong."""
+        value = self.number(key)
+        return math.nan if value is None else value
+
+    def amount(self, key: str) -> float | None:
+        """Read a number of at least 0."""
+        value = self.number(key)
+        if value is not None and value < 0:
+            self.wrong(key, f"{value:g} is negative")
+            return None
+        return value
+
+    def count(self, key: str) -> int | None:
+        """Read a whole number of at least 0."""
+        value = self.amount(key)
+        if value is not None and value % 1:
+            self.wrong(key, f"{value:g} is not a whole number")
+            return None
+        return None if value is None else int(value)
+
+    def flag(self, key: str) -> bool | None:
+        """Read yes or no."""
+        value = _given(self.fields.get(key))
+        if value is None or isinstance(value, bool):
+            return value
+        known = _FLAGS.get(str(value).strip().lower())
+        if known is None:
+            self.wrong(key, f"{value!r} is neither yes nor no")
+        return known
+
+    def child(self, key: str) -> Record:
+        """Read an object; an empty one where it is missing or wrong."""
+        value = self.fields.get(key)
+        if value is not None and not isinstance(value, dict):
+            self.wrong(key, "is no object")
+        return self._inner(value if isinstance(value, dict) else {}, f"{key}.")
+
+    def children(self, key: str) -> list[Record]:
+        """Read a list of objects; none where it is missing or wrong."""
+        value = self.fields.get(key)
+        if value is None:
+            return []
+        if not isinstance(value, list):
+            self.wrong(key, "is no list")
+            return []
+        if any(not isinstance(item, dict) for item in value):
+            self.wrong(key, "holds something that is no object")
+        return [self._inner(item, f"{key}[].") for item in value if isinstance(item, dict)]
+
+    def _inner(self, fields: Mapping[str, Any], name: str) -> Record:
+        return Record(fields, self.row, self.findings, self.within + name)
+
+
+def _given(value: Any) -> Any:
+    """Make None of what stands for nothing: blank text, and the NaN that tables have in empty cells."""
+    if isinstance(value, str) and not value.strip():
+        return None
+    if isinstance(value, float) and math.isnan(value):
+        return None
+    return None if type(value).__name__ in {"NAType", "NaTType"} else value
+
+
+def read_records(path: str | PathLike[str], inside: str, findings: Findings) -> list[Record]:
+    """Read the objects of a JSON file that is a list, or an object that holds one.
+
+    Parameters
+    ----------
+    path
+        The file, UTF-8.
+    inside
+        The key under which an answer of the source's service holds the list.
+    findings
+        What is wrong with them, now and when they are read field by field.
+
+    Returns
+    -------
+    list of Record
+        Numbered from 1.
+
+    Raises
+    ------
+    InputError
+        No such file, no JSON, or no such list.
+    """
+    path = Path(path)
+    value = _read_json(path)
+    if isinstance(value, dict) and inside in value:
+        value = value[inside]
+    if not isinstance(value, list):
+        raise fault(path, f'is neither a list nor an object with a list in "{inside}"')
+    if not value:
+        raise fault(path, "holds no station")
+    for row, item in enumerate(value, 1):
+        if not isinstance(item, dict):
+            findings.add(row, "station", "is no object")
+    return [Record(item, row, findings) for row, item in enumerate(value, 1) if isinstance(item, dict)]
+
+
+def _read_json(path: Path) -> Any:
+    try:
+        if not path.is_file():
+            raise fault(path, "is not a file" if path.exists() else "there is no such file")
+        return json.loads(path.read_bytes().decode("utf-8-sig"), parse_constant=_no_number)
+    except OSError as error:
+        raise fault(path, f"cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise fault(path, "is not UTF-8 text; save it as UTF-8") from None
+    except (ValueError, RecursionError) as error:
+        raise fault(path, f"cannot be read: is no JSON: {error}") from None
+
+
+def _no_number(word: str) -> None:
+    raise ValueError(f"{word} is no JSON number")
