@@ -1,17 +1,20 @@
 """Is it true? What a set of stations achieves, and whether a plan says so, with no kernel and no solver.
 
-=============  ===================================================================
-`geodesic`     distances on the ellipsoid by pyproj
-`road`         distances by road by SciPy's Dijkstra
-`exact`        weights, shares and proven bounds in exact fractions
-`stations`     the stations of a layer or a mask
-`measure`      the audit of a set of stations
-`spacing`      the longest stretches between the stations of a corridor
-`certificate`  the bound that a dual certificate proves
-`pairs`        pairs of demand points and sites, measured
-`placing`      what plans of distances achieve, and the bounds that their certificates prove
-`claims`       a plan's own figures against an audit
-=============  ===================================================================
+==================  ===================================================================
+`geodesic`          distances on the ellipsoid by pyproj
+`road`              distances by road by SciPy's Dijkstra
+`exact`             weights, shares and proven bounds in exact fractions
+`stations`          the stations of a layer or a mask
+`measure`           the audit of a set of stations
+`spacing`           the longest stretches between the stations of a corridor
+`certificate`       the bound that a dual certificate proves
+`certificate_file`  certificate.json, every entry checked
+`blocks`            what the blocks of a block certificate add up to
+`reprove`           every block proven again, by whatever prover the caller brings
+`pairs`             pairs of demand points and sites, measured
+`placing`           what plans of distances achieve, and the bounds that their certificates prove
+`claims`            a plan's own figures against an audit
+==================  ===================================================================
 """
 
 from __future__ import annotations

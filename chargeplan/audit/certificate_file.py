@@ -33,6 +33,22 @@ class _Told(BaseModel):
         return self
 
 
+class Proof(BaseModel):
+    """What certificate.json begins with; what the kinds hold besides is checked with them."""
+
+    model_config = ConfigDict(frozen=True, strict=True)
+
+    kind: str | None
+    bound: Bound | None
+    blocks: dict[str, Any] | None = None
+
+    @model_validator(mode="after")
+    def _multipliers_prove_something(self) -> Self:
+        if self.kind == "dual-certificate" and self.bound is None:
+            raise ValueError("a dual certificate states its bound")
+        return self
+
+
 class MultipliedRows(_Told):
     """Demand points by id, and their multipliers."""
 
@@ -77,6 +93,22 @@ class Blocks(BaseModel):
     shares: Shares
     lambda_: dict[str, Multiplier] = Field(alias="lambda")
     mu: Multiplier
+
+
+def read_proof(certificate: Mapping[str, Any]) -> Proof:
+    """Check what certificate.json begins with.
+
+    Parameters
+    ----------
+    certificate
+        The content of certificate.json; empty for none.
+
+    Raises
+    ------
+    InputError
+        As `read_multipliers`.
+    """
+    return _checked(Proof, certificate) if certificate != {} else Proof(kind=None, bound=None)
 
 
 def read_multipliers(certificate: Mapping[str, Any]) -> Multipliers:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 from chargeplan.audit.blocks import block_bound
 from chargeplan.audit.certificate import certified_bound
+from chargeplan.audit.certificate_file import read_proof
 from chargeplan.audit.exact import exact_sum
 from chargeplan.audit.placing import lost, placed_bound, placed_objective, room
 from chargeplan.errors import InputError
@@ -161,24 +162,46 @@ def _gap(claims: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _bound(claims: Mapping[str, Any], report: AuditReport, certificate: Mapping[str, Any]) -> Iterator[str]:
-    """Check the bound, where multipliers or blocks prove it, with the audit's own coverage."""
-    if claims["bound_kind"] == "block-certificate":
-        yield from _blocks(claims, report, certificate.get("blocks"))
-    proven_by_prices = claims["bound_kind"] == "dual-certificate"
-    if certificate.get("kind") != "dual-certificate":
-        if proven_by_prices:
-            yield "the bound is said to be proven by a dual certificate, and there is none"
-        return
-    if proven_by_prices and certificate["bound"] != claims["bound"]:
-        yield f"the plan says bound is {claims['bound']}, its certificate {certificate['bound']}"
+    """Check what multipliers and blocks prove, with the audit's own coverage, and whose bound it is."""
     try:
-        proven, leeway = _proven(report.problem, certificate)
+        proof = read_proof(certificate)
     except InputError as error:
         yield f"the certificate is faulty: {error}"
         return
-    claimed = Fraction(float(certificate["bound"]))
-    if claimed > proven + leeway if claims["sense"] == "min" else claimed < proven - leeway:
-        yield f"the certificate claims a bound of {certificate['bound']} and proves only {float(proven)}"
+    checks = {
+        "dual-certificate": (_proven, certificate if proof.kind == "dual-certificate" else None, proof.bound),
+        "block-certificate": (_added_up, proof.blocks, (proof.blocks or {}).get("bound")),
+    }
+    for kind, (check, told, bound) in checks.items():
+        is_the_plans = claims["bound_kind"] == kind
+        if told is not None:
+            if is_the_plans and bound != claims["bound"]:
+                yield f"the plan says bound is {claims['bound']}, its certificate {bound}"
+            yield from _exceeded(claims["sense"], report.problem, kind, check, told)
+        elif is_the_plans:
+            yield f"the bound is said to be proven by a {_words(kind)}, and there is none"
+
+
+def _words(kind: str) -> str:
+    return kind.replace("-", " ")
+
+
+def _exceeded(
+    sense: str,
+    problem: Problem,
+    kind: str,
+    check: Callable[[Problem, Mapping[str, Any]], tuple[Fraction, Fraction]],
+    told: Mapping[str, Any],
+) -> Iterator[str]:
+    """Say whether a certificate claims more than it proves."""
+    try:
+        proven, leeway = check(problem, told)
+    except InputError as error:
+        yield f"the {_words(kind)} is faulty: {error}"
+        return
+    claimed = Fraction(float(told["bound"]))
+    if claimed > proven + leeway if sense == "min" else claimed < proven - leeway:
+        yield f"the {_words(kind)} claims a bound of {told['bound']} and proves only {float(proven)}"
 
 
 def _proven(problem: Problem, certificate: Mapping[str, Any]) -> tuple[Fraction, Fraction]:
@@ -190,19 +213,7 @@ def _proven(problem: Problem, certificate: Mapping[str, Any]) -> tuple[Fraction,
     return proven, _ROUNDING * abs(proven)
 
 
-def _blocks(
-    claims: Mapping[str, Any], report: AuditReport, blocks: Mapping[str, Any] | None
-) -> Iterator[str]:
-    """Check what the blocks' bounds add up to."""
-    if blocks is None:
-        yield "the bound is said to be proven by blocks, and there are none"
-        return
-    try:
-        proven = block_bound(report.problem, blocks)
-    except InputError as error:
-        yield f"the block certificate is faulty: {error}"
-        return
-    room = _ROUNDING * abs(proven)
-    claimed = Fraction(float(claims["bound"]))
-    if claimed > proven + room if claims["sense"] == "min" else claimed < proven - room:
-        yield f"the plan says bound is {claims['bound']}, its blocks add up to {float(proven)}"
+def _added_up(problem: Problem, blocks: Mapping[str, Any]) -> tuple[Fraction, Fraction]:
+    """Return what blocks add up to, and what rounding a claim may be beyond it."""
+    proven = block_bound(problem, blocks)
+    return proven, _ROUNDING * abs(proven)

@@ -142,6 +142,24 @@ def test_json_without_a_plan(town, command):
     assert (json.loads(out)["plan"], json.loads(out)["met"]) == (None, False)
 
 
+def test_a_bound_of_the_plan_is_that_of_its_blocks(in_blocks, change, command):
+    """plan.json may not say more, or less, than the blocks of certificate.json state."""
+    change({"bound": 1.0, "gap": 0.5})
+    code, _, err = command(str(in_blocks))
+    assert code == 2
+    assert "the plan says bound is 1.0, its certificate 2.0" in err
+
+
+def test_blocks_that_are_not_there(folder, change, command):
+    """A bound said to be proven by blocks needs them; a certificate that is a list is none."""
+    change({"bound_kind": "block-certificate"})
+    code, _, err = command(str(folder), "--reprove")
+    assert code == 2
+    assert "block certificate, and there is none" in err
+    change({}, {"blocks": []})
+    assert command(str(folder))[0] == 2
+
+
 @pytest.mark.parametrize(
     ("told", "word"),
     [
@@ -175,7 +193,7 @@ def test_blocks_that_add_up_and_are_not_true(in_blocks, change, command, told, w
             "site ab pays the blocks 1.5, and costs 1.0",
         ),
         ({"shares": BLOCKS["shares"] | {"share": [2, 1, 1]}}, "different lengths"),
-        ({"bounds": [1, 1]}, "its blocks add up to 1.0"),
+        ({"bounds": [1, 1]}, "the block certificate claims a bound of 2.0 and proves only 1.0"),
         ({"mu": -1.0}, "mu"),
         ({"scale": 10**9}, "scale"),
         ({"rows": {"near": {"rows": ["nobody"], "block": [0]}}}, "nobody"),
@@ -202,6 +220,9 @@ def test_blocks_that_do_not_add_up(in_blocks, change, command, told, word):
         ({"scale": 10**9}, "scale"),
         ({"kind": "backend"}, "there is none"),
         ({"bound": 3.0}, "its certificate 3.0"),
+        ({"bound": "2"}, "bound"),
+        ({"bound": None}, "states its bound"),
+        ({"blocks": BLOCKS | {"bounds": [1, 1]}}, "the block certificate claims"),
     ],
 )
 def test_multipliers_that_prove_less(folder, change, command, told, word):
