@@ -42,6 +42,11 @@ _FIRST_SEARCH = 1.0  # units of work before the LP bound is asked for
 _SMALL = 100_000  # entries of a reduced coverage up to which a backend is given most of the work
 _LP_SHARE = 0.6  # of the time that is left, for the LP bound
 _ASCENT_SECONDS = 1.5  # for a bound where the LP had no time
+_ASCENT_SHARE, _ASCENT_LEAST = (
+    0.15,
+    0.5,
+)  # of the time that is left, and seconds, for a bound before a large LP
+_FIRST_SHARE = 0.25  # of the time, for the first search
 _LP_SEARCH, _LP_SEARCH_SHARE = 4.0, 0.05  # units of work beside the LP, and part of the limit at most
 _BESIDE = 0.25  # units of work for the search beside another way, for each of that way's
 _BEFORE_BRANCHING = 0.2  # units of work for a first plan; branching finds better ones
@@ -145,7 +150,7 @@ class _Work:
             return
         search = Search(self.model, self.run.limits.seed)
         branching = self.chosen is None and branch_cut.fits(self.model)
-        self._search(search, _BEFORE_BRANCHING if branching else _FIRST_SEARCH)
+        self._search(search, _BEFORE_BRANCHING if branching else _FIRST_SEARCH, self._first_search_is_over())
         if branching:
             self._branch()
             if self._done():
@@ -364,9 +369,22 @@ class _Work:
             return max(limits.work_limit - _FIRST_SEARCH, 0.0)
         return _UNTIMED_SEARCH if remaining is None else remaining
 
-    def _search(self, search: Search, work: float) -> float:
+    def _first_search_is_over(self) -> Callable[[], bool]:
+        """Return what says whether the first search has had its share of the time."""
+        remaining = self.run.remaining
+        end = math.inf if remaining is None else self.run.elapsed + _FIRST_SHARE * remaining
+
+        def over() -> bool:
+            if self.run.elapsed < end:
+                return False
+            self.by_clock = True
+            return True
+
+        return over
+
+    def _search(self, search: Search, work: float, enough: Callable[[], bool] = lambda: False) -> float:
         self.run.enter("search")
-        plan = search.run(work, self.run)
+        plan = search.run(work, self.run, enough)
         if plan is not None:
             self._offer_plan(plan)
         return work
@@ -374,34 +392,53 @@ class _Work:
     def _bound(self, search: Search) -> None:
         """Prove the LP bound by a certificate on the original rows; where time is short, one near it."""
         self.run.enter("bound")
-        remaining = self.run.remaining
-        seconds = None if remaining is None else _LP_SHARE * remaining
+        near: Relaxation | None = None
+        if self._large_and_timed():
+            self.by_clock = True
+            share = max(_ASCENT_SHARE * (self.run.remaining or 0.0), _ASCENT_LEAST)
+            near = self._beside(search, self._work_left(), lambda: self._ascended(share), finish=False)
+            if self._done():
+                return
+        seconds = None if self.run.remaining is None else _LP_SHARE * self.run.remaining
         began = self.run.elapsed
         relaxation = self._relaxation_beside(search, seconds)
-        self.relaxation = relaxation
+        cut = seconds is not None and self.run.elapsed - began >= seconds
         if relaxation is not None:
             self._offer_certificate(relaxation)
-        if relaxation is None or (seconds is not None and self.run.elapsed - began >= seconds):
-            self.by_clock = self.by_clock or seconds is not None
-            enough = self.run.elapsed + _ASCENT_SECONDS
-            ascended = ascend(self.model, lambda: self.run.elapsed > enough)
-            self.relaxation = relaxation or ascended
-            self._offer_certificate(ascended)
+        if relaxation is None or cut:
+            self.by_clock = True
+            near = near or self._ascended(_ASCENT_SECONDS)
+        # The multipliers of a linear program that was cut are worth little.
+        self.relaxation = relaxation if near is None or (relaxation is not None and not cut) else near
+
+    def _large_and_timed(self) -> bool:
+        """Whether the clock alone ends the run and the LP may be too large for what it leaves."""
+        limits = self.run.limits
+        return (
+            limits.time_limit is not None and limits.work_limit is None and self.model.coverage.nnz > _SMALL
+        )
+
+    def _ascended(self, seconds: float) -> Relaxation:
+        """Prove a bound near the LP's within seconds; within a moment where a person stops the run."""
+        began = self.run.elapsed
+
+        def enough() -> bool:
+            least = min(seconds, _ASCENT_LEAST)
+            return self.run.elapsed - began > (least if self.run.cancelled else seconds)
+
+        ascended = ascend(self.model, enough)
+        self._offer_certificate(ascended)
+        return ascended
 
     def _relaxation_beside(self, search: Search, seconds: float | None) -> Relaxation | None:
         """Solve the LP relaxation; where it takes a while, the search goes on beside it."""
-        limit = self.run.limits.work_limit
+        if self._large_and_timed():
+            return self._beside(search, self._work_left(), lambda: self._relaxation(seconds), finish=False)
         if self.model.coverage.nnz <= _SMALL or self.run.must_stop():
             return self._relaxation(seconds)
-        timed = limit is None and seconds is not None
-        self.by_clock |= timed
+        limit = self.run.limits.work_limit
         work = _LP_SEARCH if limit is None else min(_LP_SEARCH, _LP_SEARCH_SHARE * limit)
-        return self._beside(
-            search,
-            self._work_left() if timed else work,
-            lambda: self._relaxation(seconds),
-            finish=not timed,
-        )
+        return self._beside(search, work, lambda: self._relaxation(seconds))
 
     def _relaxation(self, seconds: float | None) -> Relaxation | None:
         """Solve the LP relaxation; None where there is no time for it, or its solver failed."""

@@ -22,7 +22,7 @@ _SECONDS_PER_STEP = 0.4e-6
 _SECONDS_PER_ENTRY = 0.05e-6
 _SECONDS_PER_SITE = 4e-9  # of a step of the search for the most value, which looks at every site
 _ENOUGH = 1000.0  # steps per row and site and unit of work that a search can make use of
-_CHUNK = 0.2  # units of work between two looks at the clock
+_CHUNK = 0.1  # units of work between two looks at the clock
 _APART = 2**31  # between the seeds of one search, and so farther than what anybody asks for
 
 
