@@ -124,7 +124,7 @@ def placed_bound(problem: Problem, certificate: Mapping[str, Any]) -> Fraction:
     proof = {"distance": _median_bound, "farthest": _center_bound, "separation": _separation_bound}[counts]
     try:
         return proof(problem, certificate)
-    except (KeyError, TypeError, ValueError) as error:
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise InputError(f"it is not written as one of {_MODELS[counts]}: {error!r}") from None
 
 
