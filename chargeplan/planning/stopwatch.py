@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from chargeplan.solvers.solution import Limits
 
 
+_AFTER = 4.0  # times as long as covering: the audit covers anew, and adds up what the certificate says
+
+
 class Stopwatch:
     """Books seconds by stage.
 
@@ -58,12 +61,13 @@ class Stopwatch:
             self._on_event(replace(event, seconds=self.elapsed))
 
     def left(self, limits: Limits) -> Limits:
-        """Return the limits with the time that is left for solving, a tenth of a second at least.
+        """End the stage that runs; return the limits with the time that is left for solving.
 
-        Serving and auditing the plan takes about as long as covering did, and up to a quarter of the time is
-        kept for it.
+        Serving and auditing the plan takes a few times as long as covering did, and up to a quarter of the
+        time is kept for it. A tenth of a second is left at least.
         """
+        self.leave()
         if limits.time_limit is None:
             return limits
-        kept = min(1.5 * self.seconds.get("cover", 0.0), limits.time_limit / 4)
+        kept = min(_AFTER * self.seconds.get("cover", 0.0), limits.time_limit / 4)
         return replace(limits, time_limit=max(limits.time_limit - self.elapsed - kept, 0.1))
