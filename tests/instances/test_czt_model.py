@@ -5,60 +5,10 @@ import numpy as np
 import pandas as pd
 import pytest
 import shapely
-from hypothesis import given
-from hypothesis import strategies as st
 
 from chargeplan.instances.czt import people
 from chargeplan.instances.czt.candidates import Spots, spacing, throw_darts
 from chargeplan.instances.czt.corridors import GEOD, LONGEST_PIECE, corridor_pieces, service_areas
-from chargeplan.instances.czt.people import CENTRE, CLUSTER, RURAL
-
-
-def test_whole_people_go_to_the_largest_remainders():
-    """10 people over weights 1, 1, 1: quotas of 3.33, the first of equals gets the one that is left."""
-    assert people.whole_people(10, np.ones(3)).tolist() == [4, 3, 3]
-    assert people.whole_people(7, np.array([0.5, 0.3, 0.2])).tolist() == [4, 2, 1]
-
-
-@given(st.integers(0, 10**7), st.lists(st.floats(1e-3, 1e6), min_size=1, max_size=200))
-def test_whole_people_are_exact_and_near_their_quota(total, weights):
-    """Whatever the weights, nobody is lost, and no cell is a whole person off."""
-    weight = np.array(weights)
-    whole = people.whole_people(total, weight)
-    assert whole.sum() == total
-    assert np.abs(whole - total * weight / weight.sum()).max() <= 1.0 + 1e-6
-
-
-def test_urban_centres_need_density_and_people():
-    """A ring of 20,000 per km2 is a centre, its gap too; 40,000 people are not; diagonals do not join."""
-    cells = np.zeros((9, 9))
-    cells[1:4, 1:4] = 20_000.0
-    cells[2, 2] = 0.0  # a gap, filled
-    cells[4, 4] = 40_000.0  # touches the ring by a corner only: a cluster of its own, too small for a centre
-    classes = people.degree_of_urbanisation(cells)
-    assert (classes[1:4, 1:4] == CENTRE).all()
-    assert classes[4, 4] == CLUSTER
-    assert (classes == CENTRE).sum() == 9
-    assert (classes == RURAL).sum() == 81 - 10
-
-
-def test_edges_of_urban_centres_are_smoothed():
-    """A notch in a straight edge has five neighbours in the centre and joins it; a step has fewer."""
-    cells = np.zeros((8, 8))
-    cells[1:5, 1:7] = 10_000.0
-    cells[1, 3] = 0.0
-    classes = people.degree_of_urbanisation(cells)
-    assert classes[1, 3] == CENTRE
-    assert (classes == CENTRE).sum() == 24
-
-
-def test_urban_clusters_join_by_corners():
-    """Two cells of 3,000 people that touch by a corner are one cluster of 6,000."""
-    cells = np.zeros((5, 5))
-    cells[1, 1] = cells[2, 2] = 3_000.0
-    assert (people.degree_of_urbanisation(cells) == CLUSTER).sum() == 2
-    cells[2, 2] = 0.0
-    assert (people.degree_of_urbanisation(cells) == RURAL).all()
 
 
 def test_people_are_spread_within_their_district():

@@ -25,6 +25,8 @@ from chargeplan.instances.czt.candidates import candidate_sites
 from chargeplan.instances.czt.corridors import Piece, corridor_pieces, service_areas
 from chargeplan.instances.czt.figures import summary
 from chargeplan.prepare.datum import gcj02_to_wgs84
+from chargeplan.prepare.people_whole import whole_people, whole_people_by_area
+from chargeplan.prepare.urbanisation import CLASSES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -76,12 +78,12 @@ def demand_layer(districts: gpd.GeoDataFrame, cells: pd.DataFrame) -> pd.DataFra
     """Make the demand layer: whole people of 2020 and of 2025 in every cell, every district exact."""
     index, weight = cells["district"].to_numpy(), cells["people"].to_numpy()
     totals = districts["people"].to_numpy()
-    grown = people.whole_people(PEOPLE_2025, totals.astype(np.float64))
+    grown = whole_people(PEOPLE_2025, totals.astype(np.float64))
     table = pd.DataFrame(people.to_degrees(cells[["x", "y"]]), columns=["lon", "lat"])
     table.insert(0, "id", cell_ids(cells, districts["adcode"].to_numpy()[index]))
-    table["people_2020"] = people.whole_people_by_district(totals, index, weight)
-    table["people_2025"] = people.whole_people_by_district(grown, index, weight)
-    table["class"] = np.array(people.CLASSES)[cells["class"].to_numpy()]
+    table["people_2020"] = whole_people_by_area(totals, index, weight)
+    table["people_2025"] = whole_people_by_area(grown, index, weight)
+    table["class"] = np.array(CLASSES)[cells["class"].to_numpy()]
     for column in ("city", "name", "name_zh", "adcode", "central"):
         table[column.replace("name", "district")] = districts[column].to_numpy()[index]
     return table[table["people_2020"] > 0]

@@ -16,7 +16,8 @@ import pandas as pd
 import shapely
 
 from chargeplan.instances.czt import people
-from chargeplan.instances.czt.people import CENTRE, OUTSIDE, to_degrees, to_plane
+from chargeplan.instances.czt.people import OUTSIDE, to_degrees, to_plane
+from chargeplan.prepare.urbanisation import CENTRE
 
 if TYPE_CHECKING:
     import geopandas as gpd

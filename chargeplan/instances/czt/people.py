@@ -10,10 +10,8 @@ denser within a few kilometres of any place. A kernel counts in every district t
 district everything is scaled to the district's total and counted in whole people by the largest remainder,
 so that no total changes.
 
-Urban cells follow the degree of urbanisation (Eurostat, *Applying the degree of urbanisation*, 2021): 1 km2
-cells in an equal-area projection; urban centre = 4-connected cells of at least 1,500 people per km2, together
-at least 50,000 people, then smoothed by the iterated majority rule (five of eight neighbours), and holes
-under 15 km2 filled; urban cluster = 8-connected cells of at least 300 per km2, at least 5,000 together.
+Urban cells follow the degree of urbanisation (`chargeplan.prepare.urbanisation`), of 1 km2 cells in an
+equal-area projection.
 """
 
 from __future__ import annotations
@@ -29,6 +27,8 @@ import shapely
 from pyproj import Transformer
 from scipy import ndimage
 
+from chargeplan.prepare.urbanisation import degree_of_urbanisation
+
 if TYPE_CHECKING:
     import geopandas as gpd
 
@@ -40,8 +40,6 @@ _Number = TypeVar("_Number", np.float64, np.int64)
 CELL = 250.0  # metres; the finest cell
 PER_KM = 4  # finest cells along a side of a 1 km cell
 OUTSIDE = -1
-CLASSES = ("rural", "urban cluster", "urban centre")
-RURAL, CLUSTER, CENTRE = range(3)
 BLOCK = (8, 4, 1)  # finest cells along a side of a demand cell, by class: 2 km, 1 km, 250 m
 
 # Equal-area around the region's middle: a cell holds its nominal area, and shapes are true to 0.1 %.
@@ -122,7 +120,7 @@ class Grid(Raster):
 
     @cached_property
     def classes(self) -> Ints:
-        """Class of the 1 km2 cell that holds a cell (indices into `CLASSES`)."""
+        """Class of the 1 km2 cell that holds a cell (indices into `urbanisation.CLASSES`)."""
         return _fine(degree_of_urbanisation(_square_km(self.people)))
 
 
@@ -257,43 +255,6 @@ def _scaled(shape: Floats, total: float) -> Floats:
     return shape * (total / float(shape.sum()))
 
 
-def degree_of_urbanisation(per_km2: Floats) -> Ints:
-    """Classify 1 km2 cells by their people (indices into `CLASSES`)."""
-    corners, sides = np.ones((3, 3), dtype=bool), ndimage.generate_binary_structure(2, 1)
-    classes = np.full(per_km2.shape, RURAL, dtype=np.int64)
-    classes[_clusters(per_km2, 300.0, 5_000.0, corners)] = CLUSTER
-    labels, count = ndimage.label(_clusters(per_km2, 1_500.0, 50_000.0, sides), structure=sides)
-    for label in range(1, count + 1):
-        classes[_without_holes(_smoothed(labels == label), 15)] = CENTRE
-    return classes
-
-
-def _clusters(per_km2: Floats, least: float, together: float, neighbours: Bools) -> Bools:
-    """Find the cells of at least `least` people in clusters of at least `together` people."""
-    labels, count = ndimage.label(per_km2 >= least, structure=neighbours)
-    large: Bools = ndimage.sum_labels(per_km2, labels, np.arange(count + 1)) >= together
-    large[0] = False
-    return large[labels]
-
-
-def _smoothed(centre: Bools) -> Bools:
-    """Add cells with at least five of eight neighbours in the centre, until there are none."""
-    around = np.array([[1, 1, 1], [1, 0, 1], [1, 1, 1]])
-    while True:
-        larger = centre | (ndimage.convolve(centre.astype(np.int64), around, mode="constant") >= 5)
-        if (larger == centre).all():
-            return centre
-        centre = larger
-
-
-def _without_holes(centre: Bools, hole: int) -> Bools:
-    """Fill holes of fewer than `hole` cells."""
-    labels, _ = ndimage.label(ndimage.binary_fill_holes(centre) & ~centre)
-    small = np.bincount(labels.ravel()) < hole
-    small[0] = False
-    return centre | small[labels]
-
-
 def demand_cells(grid: Grid) -> pd.DataFrame:
     """Gather 250 m cells into demand cells: 250 m in urban centres, 1 km in urban clusters, 2 km elsewhere.
 
@@ -315,21 +276,3 @@ def demand_cells(grid: Grid) -> pd.DataFrame:
     keys = ["size", "row", "column", "district", "class"]
     gathered = table.groupby(keys, as_index=False).agg({"x": "mean", "y": "mean", "people": "sum"})
     return gathered.assign(shared=gathered.duplicated(["size", "row", "column"], keep=False))
-
-
-def whole_people(total: int, weight: Floats) -> Ints:
-    """Divide whole people in proportion to weights, exactly, by the largest remainder."""
-    quota = total * weight / float(weight.sum())
-    whole: Ints = np.floor(quota).astype(np.int64)
-    order = np.argsort(whole - quota, kind="stable")
-    whole[order[: total - int(whole.sum())]] += 1
-    return whole
-
-
-def whole_people_by_district(totals: Ints, district: Ints, weight: Floats) -> Ints:
-    """Divide every district's whole people over its cells, exactly."""
-    people = np.zeros(len(weight), dtype=np.int64)
-    for index, total in enumerate(totals):
-        inside = district == index
-        people[inside] = whole_people(int(total), weight[inside])
-    return people

@@ -1,0 +1,209 @@
+"""People of a raster: how many live in each of its cells (GeoTIFF, such as WorldPop's people per pixel)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import geopandas as gpd
+import numpy as np
+import pyproj
+import shapely
+
+from chargeplan.errors import InputError
+from chargeplan.io.files import fault
+from chargeplan.prepare.features import DECIMALS, WGS84
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from os import PathLike
+
+    import numpy.typing as npt
+
+    Floats = npt.NDArray[np.float64]
+    Ints = npt.NDArray[np.int64]
+
+_FIRST_BYTES = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+_TILE = 2048  # cells along a side of what is read at once
+# Nothing beside the file is read, and no other driver may take it for its own.
+_ALONE = {"GDAL_PAM_ENABLED": "NO", "GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR"}
+
+
+def read_people_raster(
+    path: str | PathLike[str],
+    *,
+    area: gpd.GeoDataFrame | None = None,
+    gather: int = 1,
+    band: int = 1,
+) -> gpd.GeoDataFrame:
+    """Read the cells of a raster that people live in.
+
+    Parameters
+    ----------
+    path
+        A GeoTIFF that counts people per cell, not per km2.
+    area
+        Polygons, in any CRS; only cells whose middle lies in them are taken.
+    gather
+        So many cells along a side are gathered into one.
+    band
+        Which of its bands, from 1.
+
+    Returns
+    -------
+    GeoDataFrame
+        `id` (row and column of the gathered cells), `people`, and a point, WGS-84: the middle of the cell, of
+        gathered ones the middle of their people. No person is lost in gathering. The remarks say how many
+        were taken, and how many live outside `area`, where part of a tile that was read.
+
+    Raises
+    ------
+    InputError
+        rasterio is not installed, the file is no GeoTIFF or is damaged, has no CRS or no such band, or counts
+        less than nobody.
+    """
+    path = Path(path)
+    if gather < 1:
+        raise InputError(f"gather = {gather} must be at least 1")
+    _check(path)
+    import rasterio  # noqa: PLC0415 - an extra
+    from rasterio.errors import RasterioError  # noqa: PLC0415
+
+    try:
+        with rasterio.Env(**_ALONE), rasterio.open(path, driver="GTiff") as raster:
+            cells = _read(_Raster.of(raster, path, band), area, gather)
+    except RasterioError as error:
+        raise fault(path, f"cannot be read: {error}") from None
+    if cells.negative:
+        raise fault(path, f"{cells.negative} cells have less than nobody, such as {cells.least:g}")
+    return cells.table(path)
+
+
+def _check(path: Path) -> None:
+    if find_spec("rasterio") is None:
+        raise fault(path, "rasters of people are read by rasterio: pip install 'chargeplan[raster]'")
+    try:
+        if not path.is_file():
+            raise fault(path, "is not a file" if path.exists() else "there is no such file")
+        with path.open("rb") as file:
+            first = file.read(4)
+    except OSError as error:
+        raise fault(path, f"cannot be read: {error.strerror}") from None
+    if first not in _FIRST_BYTES:
+        raise fault(path, "is not a GeoTIFF")
+
+
+@dataclass(frozen=True, eq=False)
+class _Raster:
+    """An open raster: its file, band, size, and the transformation of its cells to degrees."""
+
+    source: Any
+    band: int
+    crs: pyproj.CRS
+
+    @classmethod
+    def of(cls, source: Any, path: Path, band: int) -> _Raster:
+        if source.crs is None:
+            raise fault(path, "has no CRS")
+        if not 1 <= band <= source.count:
+            raise fault(path, f"has no band {band}; it has {source.count}")
+        return cls(source, band, pyproj.CRS.from_wkt(source.crs.to_wkt()))
+
+    def tiles(self, gather: int, bounds: Floats | None) -> Iterator[tuple[int, int, Floats]]:
+        """Read it tile by tile: the first row and column, and the people, NaN where nobody is counted."""
+        from rasterio.windows import Window  # noqa: PLC0415
+
+        side = max(_TILE // gather, 1) * gather
+        rows, columns = self._within(bounds)
+        for row in range(rows.start // side * side, rows.stop, side):
+            for column in range(columns.start // side * side, columns.stop, side):
+                size = min(side, self.source.width - column), min(side, self.source.height - row)
+                read = self.source.read(self.band, window=Window(column, row, *size), masked=True)
+                yield row, column, np.ma.filled(read.astype(np.float64), np.nan)
+
+    def _within(self, bounds: Floats | None) -> tuple[range, range]:
+        """Find the rows and columns of a rectangle in the raster's CRS."""
+        if bounds is None:
+            return range(self.source.height), range(self.source.width)
+        x, y = bounds[[0, 0, 2, 2]], bounds[[1, 3, 1, 3]]
+        column, row = _moved(~self.source.transform, x, y)
+        return _clipped(row, self.source.height), _clipped(column, self.source.width)
+
+    def places(self, row: npt.NDArray[Any], column: npt.NDArray[Any]) -> Floats:
+        """(N, 2) positions in the raster's CRS of places counted in cells."""
+        return np.column_stack(_moved(self.source.transform, column, row))
+
+
+def _moved(affine: Any, x: npt.NDArray[Any], y: npt.NDArray[Any]) -> tuple[Floats, Floats]:
+    """Apply an affine transformation."""
+    return affine.a * x + affine.b * y + affine.c, affine.d * x + affine.e * y + affine.f
+
+
+def _clipped(places: Floats, count: int) -> range:
+    low, high = np.clip([np.floor(places.min()), np.ceil(places.max())], 0, count)
+    return range(int(low), int(high))
+
+
+@dataclass
+class _Cells:
+    """What is read: cells with people, and what is not taken."""
+
+    crs: pyproj.CRS
+    block: list[Ints] = field(default_factory=list)
+    people: list[npt.NDArray[Any]] = field(default_factory=list)
+    place: list[Floats] = field(default_factory=list)
+    outside: float = 0.0
+    negative: int = 0
+    least: float = 0.0
+
+    def table(self, path: Path) -> gpd.GeoDataFrame:
+        """Make the table; say who is in it."""
+        people = np.concatenate(self.people) if self.people else np.empty(0)
+        if len(people) == 0:
+            raise fault(path, "nobody lives there")
+        place = np.concatenate(self.place)
+        degrees = pyproj.Transformer.from_crs(self.crs, WGS84, always_xy=True).transform(*place.T)
+        ids = [f"{row}:{column}" for row, column in np.concatenate(self.block).tolist()]
+        points = gpd.points_from_xy(*np.round(degrees, DECIMALS))
+        table = gpd.GeoDataFrame({"id": ids, "people": people}, geometry=points, crs=WGS84)
+        outside = f", {self.outside:,.0f} near it are outside the area" if self.outside else ""
+        table.attrs["remarks"] = (
+            f"{path.name}: {people.sum():,.0f} people in {len(table):,} cells{outside}",
+        )
+        return table
+
+
+def _read(raster: _Raster, area: gpd.GeoDataFrame | None, gather: int) -> _Cells:
+    shape = None if area is None else shapely.union_all(area.to_crs(raster.crs).geometry.to_numpy())
+    bounds = None if shape is None else np.array(shape.bounds)
+    if shape is not None:
+        shapely.prepare(shape)
+    cells = _Cells(raster.crs)
+    for top, left, people in raster.tiles(gather, bounds):
+        cells.negative += int((people < 0).sum())
+        cells.least = min(cells.least, float(np.nanmin(people, initial=0.0)))
+        row, column = np.nonzero(people > 0)
+        count = people[row, column]
+        row, column = row + top, column + left
+        if shape is not None:
+            inside = shapely.contains_xy(shape, raster.places(row + 0.5, column + 0.5))
+            cells.outside += float(count[~inside].sum())
+            row, column, count = row[inside], column[inside], count[inside]
+        _add(cells, raster, (row, column, count), gather)
+    return cells
+
+
+def _add(cells: _Cells, raster: _Raster, found: tuple[Ints, Ints, Floats], gather: int) -> None:
+    """Gather a tile's cells; tiles hold whole gathered ones."""
+    row, column, count = found
+    if len(count) == 0:
+        return
+    block, owner = np.unique(np.column_stack([row, column]) // gather, axis=0, return_inverse=True)
+    owner = owner.reshape(-1)
+    people = np.bincount(owner, count)
+    middle = [np.bincount(owner, count * (each + 0.5)) / people for each in (row, column)]
+    cells.block.append(block)
+    cells.people.append(people)
+    cells.place.append(raster.places(*middle))
