@@ -1,4 +1,4 @@
-"""`chargeplan instances`: list, show, export."""
+"""`chargeplan instances`: list, show, export, build."""
 
 from __future__ import annotations
 
@@ -51,3 +51,41 @@ def export(
     target = folder or Path(name)
     catalog.export(name, target)
     typer.echo(f"{name} is in {target}; plan it with: chargeplan solve {target}")
+
+
+@instances.command("build")
+def build(
+    osm: Annotated[Path, typer.Option("--osm", help="An OpenStreetMap extract, .osm.pbf.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="The folder of the scenario; created if need be.")],
+    population: Annotated[
+        Path | None,
+        typer.Option(help="Where people live: points or polygons; without it built area stands for people."),
+    ] = None,
+    people: Annotated[
+        str | None, typer.Option(help="The column of the population that counts people.", metavar="COLUMN")
+    ] = None,
+    area: Annotated[Path | None, typer.Option(help="Polygons that demand and sites must lie in.")] = None,
+    existing: Annotated[
+        Path | None, typer.Option(help="Stations that stand, beside those of OpenStreetMap.")
+    ] = None,
+    radius: Annotated[str, typer.Option(help="Of the service standard, by road.")] = "1 km",
+) -> None:
+    """Build a scenario folder, ready for solve, from OpenStreetMap."""
+    from chargeplan.prepare.osm import build as building
+    from chargeplan.prepare.osm import folder
+
+    folder.check_target(out)
+    name = folder.scenario_name(out)
+    request = building.Request(osm, name, population, people, area, existing, radius)
+    built = building.build(request)
+    folder.write(out, request, built)
+    kinds = ", ".join(f"{count} {kind}" for kind, count in built.sites["kind"].value_counts().items())
+    typer.echo(f"{printable(name)} is in {printable(str(out))}")
+    typer.echo(f"Roads     {built.counts['road metres'] / 1000:,.0f} km")
+    typer.echo(f"Demand    {len(built.demand):,} points, {built.demand['weight'].sum():,.0f} {built.unit}")
+    typer.echo(f"Sites     {len(built.sites):,}: {kinds}")
+    typer.echo(f"Stations  {len(built.stations):,} that stand")
+    typer.echo(f"Corridors {len(built.corridors):,} pieces")
+    typer.echo(
+        f"README.md says what was left out and assumed. Plan it with: chargeplan solve {printable(str(out))}"
+    )

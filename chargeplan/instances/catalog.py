@@ -26,6 +26,8 @@ _FILES = {
     "xiangtan-2024": "czt/xiangtan-2024.toml",
     "zhuzhou-14fyp": "czt/zhuzhou-14fyp.toml",
     "texas": "texas/texas.toml",
+    "liechtenstein": "liechtenstein/scenario.toml",
+    "porto_alegre": "porto_alegre/scenario.toml",
 }
 
 

@@ -1,0 +1,1 @@
+"""Porto Alegre: real roads and people, and the program that builds its scenario."""

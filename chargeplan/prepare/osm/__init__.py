@@ -1,0 +1,1 @@
+"""OpenStreetMap extracts (`.osm.pbf`) to layers: roads, corridors, candidate sites, stations, demand."""

@@ -1,0 +1,109 @@
+"""Places of an extract: candidate sites, charging stations that stand, and homes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, cast
+
+import pandas as pd
+import shapely
+
+from chargeplan.prepare.features import DECIMALS
+from chargeplan.prepare.osm.homes import Homes, HomesGathering
+from chargeplan.prepare.osm.kinds import room, site_kind
+from chargeplan.prepare.osm.tags import is_open
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from osmium.osm import Area, Node
+
+    from chargeplan.prepare.osm.extract import Extract
+
+_KEYS = ("building", "landuse", "amenity", "shop", "highway")
+_COLUMNS = ["id", "name", "kind", "room", "lon", "lat"]
+
+
+@dataclass(frozen=True, eq=False)
+class Places:
+    """What an extract knows of, beside its roads.
+
+    Parameters
+    ----------
+    sites
+        Candidate sites: `id` (n, w or r for node, way or relation, and its number), `name`, `kind`, `room`,
+        `lon`, `lat`.
+    stations
+        Charging stations that stand, with the same columns but `room`.
+    homes
+        Where people live.
+    """
+
+    sites: pd.DataFrame
+    stations: pd.DataFrame
+    homes: Homes
+
+
+def read_places(extract: Extract) -> Places:
+    """Read the places of an extract.
+
+    Raises
+    ------
+    InputError
+        The extract is damaged.
+    """
+    import osmium  # noqa: PLC0415 - an extra
+
+    to_wkb = osmium.geom.WKBFactory().create_multipolygon
+    rows: list[tuple[str, str, str, int, float, float]] = []
+    homes = HomesGathering()
+    for thing in extract.places(*_KEYS):
+        tags = dict(thing.tags)
+        outline = _outline(cast("Area", thing), to_wkb) if thing.is_area() else None
+        if outline is not None:
+            homes.add(tags, outline)
+        if (kind := _kind(tags)) and (outline is not None or thing.is_node()):
+            rows.append(
+                (_id(thing), tags.get("name", ""), kind, _room(kind, tags), *_position(thing, outline))
+            )
+    table = pd.DataFrame(rows, columns=_COLUMNS).sort_values("id", kind="stable", ignore_index=True)
+    stands = table["kind"] == "station"
+    return Places(
+        sites=table[~stands].reset_index(drop=True),
+        stations=table[stands].drop(columns="room").reset_index(drop=True),
+        homes=homes.finish(),
+    )
+
+
+def _kind(tags: Mapping[str, str]) -> str | None:
+    """Say what kind of site a thing is, if everybody may go there: a station that stands, or a candidate."""
+    if not is_open(tags):
+        return None
+    return "station" if tags.get("amenity") == "charging_station" else site_kind(tags)
+
+
+def _room(kind: str, tags: Mapping[str, str]) -> int:
+    return 0 if kind == "station" else room(kind, tags)
+
+
+def _outline(area: Area, to_wkb: Callable[[Area], str]) -> str | None:
+    """Outline an area in hexadecimal WKB; None where it has no outline that holds."""
+    try:
+        return to_wkb(area)
+    except RuntimeError:
+        return None
+
+
+def _id(thing: Area | Node) -> str:
+    if thing.is_node():
+        return f"n{thing.id}"
+    area = cast("Area", thing)
+    return f"{'w' if area.from_way() else 'r'}{area.orig_id()}"
+
+
+def _position(thing: Area | Node, outline: str | None) -> tuple[float, float]:
+    if outline is None:
+        location = cast("Node", thing).location
+        return location.lon, location.lat
+    inside = shapely.point_on_surface(shapely.from_wkb(outline))
+    return round(float(inside.x), DECIMALS), round(float(inside.y), DECIMALS)

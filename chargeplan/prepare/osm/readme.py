@@ -1,0 +1,196 @@
+"""The README of a scenario folder: what came from where, how much, and what was assumed."""
+
+from __future__ import annotations
+
+import textwrap
+from typing import TYPE_CHECKING
+
+from chargeplan.errors import printable
+from chargeplan.io.files import digest
+from chargeplan.prepare.osm import build as building
+from chargeplan.prepare.osm import corridors, homes
+from chargeplan.prepare.osm.kinds import CURRENCY, KINDS, SHARE_OF_PARKING
+from chargeplan.prepare.osm.tags import SPEEDS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from chargeplan.prepare.osm.build import Built, Request
+
+_WIDTH = 118
+_LICENCE = (
+    "Contains information from OpenStreetMap, © OpenStreetMap contributors, available under the Open "
+    "Database "
+    "License (ODbL) 1.0: https://www.openstreetmap.org/copyright, "
+    "https://opendatacommons.org/licenses/odbl/1-0/. The layers in this folder are a derived database: who "
+    "passes them on does so under the same licence, with this notice. Other inputs have licences of their "
+    "own."
+)
+_SITES = (
+    "Sites: costs and rooms by kind, as in the table; of a car park with a stated capacity "
+    f"{SHARE_OF_PARKING:.0%} may get chargers. No owner of a site was asked."
+)
+
+
+def readme(request: Request, built: Built, notes: Sequence[str]) -> str:
+    """Write the README.
+
+    Parameters
+    ----------
+    request, built
+        What was asked, and what came of it.
+    notes
+        Paragraphs for its end.
+    """
+    paragraphs = [
+        f"# {printable(request.name)}: what is in this folder",
+        "A scenario for `chargeplan solve`, built from these files:",
+        _table(["input", "file", "SHA-256"], _inputs(request)),
+        _table(["layer", "what", "rows"], _layers(built)),
+        "## Left out, joined, added",
+        _bullets(_remarks(request, built)),
+        "## Assumed",
+        _bullets(_assumptions(built)),
+        _table(["kind", "what it is", "sites", f"cost ({CURRENCY})", "room (chargers)"], _kinds(built)),
+        "## Attribution and licence",
+        textwrap.fill(_LICENCE, _WIDTH),
+        *(textwrap.fill(note, _WIDTH) for note in notes),
+    ]
+    return "\n\n".join(paragraphs) + "\n"
+
+
+def _inputs(request: Request) -> list[list[object]]:
+    given = {
+        "OpenStreetMap extract": request.osm,
+        "population": request.population,
+        "area": request.area,
+        "existing stations": request.existing,
+    }
+    return [
+        [word, f"`{printable(path.name)}`", f"`{digest(path)}`"]
+        for word, path in given.items()
+        if path is not None
+    ]
+
+
+def _layers(built: Built) -> list[list[object]]:
+    kilometres = built.counts["road metres"] / 1000.0
+    total = built.demand["weight"].sum()
+    rows: list[list[object]] = [
+        ["`roads.fgb`", f"{kilometres:,.0f} km of roads for cars; speeds in km/h", f"{len(built.roads):,}"],
+        ["`demand.csv`", f"demand points, together {total:,.0f} {built.unit}", f"{len(built.demand):,}"],
+        ["`sites.csv`", "candidate sites", f"{len(built.sites):,}"],
+    ]
+    if len(built.stations):
+        rows.append(["`stations.csv`", "charging stations that stand; they are kept", len(built.stations)])
+    if len(built.corridors):
+        rows.append(["`corridors.geojson`", "motorways and trunk roads in pieces", len(built.corridors)])
+    if built.area is not None:
+        rows.append(["`area.geojson`", "the area asked for", len(built.area)])
+    return rows
+
+
+def _remarks(request: Request, built: Built) -> Iterator[str]:
+    """Say what became of the rest of what was read."""
+    counts, unit = built.counts, built.unit
+    apart = counts["road metres apart"] / 1000.0
+    yield f"{apart:,.1f} km of roads are left out: one cannot drive from them to the others and back."
+    far, weight = counts["demand far from roads"], counts["demand weight far from roads"]
+    yield (
+        f"{far:,} demand points ({weight:,} {unit}) and {counts['sites far from roads']:,} sites are left "
+        "out: "
+        f"no road comes within {building.LONGEST_LEG:g} m of them (of demand: or half the radius)."
+    )
+    if lost := counts["demand without sites"]:
+        weight = counts["demand weight without sites"]
+        yield f"{lost:,} demand points ({weight:,} {unit}) are left out: no site is in their reach."
+    if request.population is None:
+        yield "No population was given: the built area of homes stands for people."
+    if "buildings" in counts:
+        yield (
+            f"Homes: {counts['buildings']:,} buildings, and {counts['residential squares']:,} squares of "
+            "residential areas in which no home is mapped."
+        )
+    if kerbs := int((built.sites["kind"] == "kerb").sum()):
+        yield (
+            f"{kerbs:,} sites at the kerb are added, so that all demand can be served: no other site reaches "
+            f"some of it within {request.radius}."
+        )
+    yield (
+        f"Charging stations: {counts['stations of the extract']:,} in the extract, without those kept for "
+        "some "
+        f"(access=private); {counts['stations known twice']:,} of them are within "
+        f"{building.SAME_STATION:g} m of "
+        "one that was given, and count once."
+    )
+    if pieces := counts["corridor pieces without sites"]:
+        yield f"{pieces:,} pieces of corridors are left out: no site enters them."
+
+
+def _assumptions(built: Built) -> Iterator[str]:
+    """Say what was assumed of whatever is there."""
+    yield (
+        "Roads: ways of the classes below that everybody may drive along. Those of access=no or private "
+        "and their "
+        "like are left out, and so are driveways and parking aisles, whose length counts as the straight "
+        "leg to "
+        "the road. One-ways hold; motorways and roundabouts are one-way unless they say otherwise. Roads "
+        "meet "
+        "where they share a node. Turn restrictions, barriers, ferries and opening hours are not read."
+    )
+    speeds = ", ".join(f"{road} {speed:g}" for road, speed in SPEEDS.items())
+    yield f"`speed` is what `maxspeed` says, else by class, km/h (the car profile of OSRM): {speeds}."
+    yield (
+        "A demand point is reached by the straight leg to the nearest road and the way from there, as one "
+        "may "
+        "drive."
+    )
+    if "buildings" in built.counts:
+        low, high = homes.HOME_SIZE
+        yield (
+            f"Homes: buildings of the kinds {', '.join(homes.HOMES)}; and buildings of no stated kind or "
+            "use, of "
+            f"{low:g} to {high:,.0f} m2 on the ground, outside areas of the uses {', '.join(homes.WORK)}. "
+            "Built "
+            f"area is ground times storeys; where not stated, {homes.USUAL_STOREYS:g}, or "
+            f"{homes.STOREYS['apartments']:g} in apartments and dormitories. A residential area without "
+            "any home "
+            f"counts {homes.DENSITY:g} m2 of homes per m2. Homes in the same hectare (of the equal-area grid "
+            "EPSG:6933) are one demand point."
+        )
+    if len(built.corridors):
+        yield (
+            "Corridors: ways of the classes motorway and trunk, cut where another road meets them or a "
+            "motorway "
+            "junction is named. Each carriageway counts. Places of an interchange within "
+            f"{corridors.INTERCHANGE:g} m are joined."
+        )
+    if set(KINDS) & set(built.sites["kind"]):
+        yield _SITES
+
+
+def _kinds(built: Built) -> list[list[object]]:
+    number = built.sites["kind"].value_counts()
+    rows: list[list[object]] = [
+        [kind.name, kind.means, int(number[kind.name]), f"{kind.cost:g}", kind.room]
+        for kind in KINDS.values()
+        if kind.name in number
+    ]
+    others = sorted(set(number.index) - set(KINDS))
+    return [
+        *rows,
+        *([printable(kind), "as given", int(number[kind]), "as given", "as given"] for kind in others),
+    ]
+
+
+def _bullets(lines: Iterator[str]) -> str:
+    return "\n".join(
+        textwrap.fill(line, _WIDTH, initial_indent="- ", subsequent_indent="  ", break_on_hyphens=False)
+        for line in lines
+    )
+
+
+def _table(header: list[str], rows: list[list[object]]) -> str:
+    lines: list[Sequence[object]] = [header, ["---"] * len(header), *rows]
+    cells = [[str(cell).replace("|", "\\|") for cell in line] for line in lines]
+    return "\n".join(f"| {' | '.join(line)} |" for line in cells)
