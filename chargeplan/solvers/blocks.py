@@ -496,7 +496,7 @@ class _Team:
         if not matrix.objective.size:
             return replace(block, bound=constant, opened=opened, work=0.0, solved=True)
         start = _start(matrix, block.opened[paid].astype(np.float64))
-        answer = self._workers.solve(matrix, cap, start=start, seed=self._seed)
+        answer = self._workers.solve(matrix, cap, start=start, seed=self._seed, known=block.bound - constant)
         known = block.bound if answer.bound is None else max(block.bound, constant + answer.bound)
         if answer.values is None:
             return replace(block, bound=known, work=answer.work, solved=False)

@@ -41,6 +41,7 @@ T = TypeVar("T")
 _FIRST_SEARCH = 1.0  # units of work before the LP bound is asked for
 _SMALL = 100_000  # entries of a reduced coverage up to which a backend is given most of the work
 _LP_SHARE = 0.6  # of the time that is left, for the LP bound
+_LARGE_LP_SHARE = 0.3  # where a bound near it is known already
 _ASCENT_SECONDS = 1.5  # for a bound where the LP had no time
 _ASCENT_SHARE, _ASCENT_LEAST = (
     0.15,
@@ -150,7 +151,7 @@ class _Work:
             return
         search = Search(self.model, self.run.limits.seed)
         branching = self.chosen is None and branch_cut.fits(self.model)
-        self._search(search, _BEFORE_BRANCHING if branching else _FIRST_SEARCH, self._first_search_is_over())
+        self._search(search, _BEFORE_BRANCHING if branching else _FIRST_SEARCH, self._over(_FIRST_SHARE))
         if branching:
             self._branch()
             if self._done():
@@ -215,7 +216,7 @@ class _Work:
         share = self._search_share()
         if not self._done():
             self.by_clock |= self.run.limits.work_limit is None and self.run.limits.time_limit is not None
-            self._search(search, share * self._work_left())
+            self._search(search, share * self._work_left(), self._over(share))
         if not self._done():
             work = self.run.limits.work_limit
             self._solve_rest(None if work is None else (1.0 - share) * work)
@@ -369,10 +370,10 @@ class _Work:
             return max(limits.work_limit - _FIRST_SEARCH, 0.0)
         return _UNTIMED_SEARCH if remaining is None else remaining
 
-    def _first_search_is_over(self) -> Callable[[], bool]:
-        """Return what says whether the first search has had its share of the time."""
+    def _over(self, share: float) -> Callable[[], bool]:
+        """Return what says whether a search has had its share of the time that is left now."""
         remaining = self.run.remaining
-        end = math.inf if remaining is None else self.run.elapsed + _FIRST_SHARE * remaining
+        end = math.inf if remaining is None else self.run.elapsed + share * remaining
 
         def over() -> bool:
             if self.run.elapsed < end:
@@ -395,11 +396,12 @@ class _Work:
         near: Relaxation | None = None
         if self._large_and_timed():
             self.by_clock = True
-            share = max(_ASCENT_SHARE * (self.run.remaining or 0.0), _ASCENT_LEAST)
-            near = self._beside(search, self._work_left(), lambda: self._ascended(share), finish=False)
+            moment = max(_ASCENT_SHARE * (self.run.remaining or 0.0), _ASCENT_LEAST)
+            near = self._beside(search, self._work_left(), lambda: self._ascended(moment), finish=False)
             if self._done():
                 return
-        seconds = None if self.run.remaining is None else _LP_SHARE * self.run.remaining
+        share = _LP_SHARE if near is None else _LARGE_LP_SHARE
+        seconds = None if self.run.remaining is None else share * self.run.remaining
         began = self.run.elapsed
         relaxation = self._relaxation_beside(search, seconds)
         cut = seconds is not None and self.run.elapsed - began >= seconds

@@ -89,7 +89,13 @@ class Workers:
         return [job.result() for job in jobs]
 
     def solve(
-        self, model: MatrixModel, work: float, *, start: NDArray[np.float64] | None = None, seed: int = 0
+        self,
+        model: MatrixModel,
+        work: float,
+        *,
+        start: NDArray[np.float64] | None = None,
+        seed: int = 0,
+        known: int | None = None,
     ) -> Exact:
         """Solve a small model as `solve_exactly` does, unless the time is up."""
         if self._up():
@@ -99,7 +105,7 @@ class Workers:
         solver = cp_model.CpSolver()
         self._running.add(solver)
         try:
-            return _solved(cp_model, solver, model, work, start, seed)
+            return _solved(cp_model, solver, _written(cp_model, model, known), model, work, start, seed)
         finally:
             self._running.discard(solver)
 
@@ -115,7 +121,12 @@ class Workers:
 
 
 def solve_exactly(
-    model: MatrixModel, work: float, *, start: NDArray[np.float64] | None = None, seed: int = 0
+    model: MatrixModel,
+    work: float,
+    *,
+    start: NDArray[np.float64] | None = None,
+    seed: int = 0,
+    known: int | None = None,
 ) -> Exact:
     """Solve a small model of whole numbers by one worker.
 
@@ -129,6 +140,8 @@ def solve_exactly(
         (C,) values of a known solution.
     seed
         Of the worker's random choices.
+    known
+        What a minimised objective is proven to reach; None for nothing.
 
     Returns
     -------
@@ -137,13 +150,19 @@ def solve_exactly(
     """
     from ortools.sat.python import cp_model  # noqa: PLC0415 - loaded when first used
 
-    return _solved(cp_model, cp_model.CpSolver(), model, work, start, seed)
+    built = _written(cp_model, model, known)
+    return _solved(cp_model, cp_model.CpSolver(), built, model, work, start, seed)
 
 
 def _solved(
-    cp_model: Any, solver: Any, model: MatrixModel, work: float, start: NDArray[np.float64] | None, seed: int
+    cp_model: Any,
+    solver: Any,
+    built: Any,
+    model: MatrixModel,
+    work: float,
+    start: NDArray[np.float64] | None,
+    seed: int,
 ) -> Exact:
-    built = _written(cp_model, model)
     if start is not None:
         built.proto.solution_hint.vars.extend(range(start.size))
         built.proto.solution_hint.values.extend(np.round(start).astype(int).tolist())
@@ -170,7 +189,7 @@ def _set_up(parameters: Any, work: float, seed: int) -> None:
     parameters.search_branching = type(parameters.search_branching).LP_SEARCH
 
 
-def _written(cp_model: Any, model: MatrixModel) -> Any:
+def _written(cp_model: Any, model: MatrixModel, known: int | None) -> Any:
     """Write a model of whole numbers down; an object per term would take five times as long as lists."""
     built = cp_model.CpModel()
     proto = built.proto
@@ -191,4 +210,6 @@ def _written(cp_model: Any, model: MatrixModel) -> Any:
     proto.objective.coeffs.extend((sign * model.objective[used]).astype(np.int64).tolist())
     if model.maximise:
         proto.objective.scaling_factor = -1.0
+    elif known is not None:
+        proto.objective.domain.extend((known, cp_model.INT_MAX))
     return built

@@ -135,3 +135,15 @@ def test_what_cannot_be_is_said() -> None:
     hurried = solve_exactly(reduce(square(1)).model.matrix(), 1e-9)
     assert not hurried.optimal
     assert hurried.bound is None or hurried.values is not None
+
+
+def test_what_is_known_of_an_objective_spares_its_proof_and_changes_no_answer() -> None:
+    """From its optimum as the start and its optimal value as known, a model is solved for next to nothing."""
+    matrix = reduce(square(3)).model.matrix()
+    plain = solve_exactly(matrix, 1e3)
+    known = solve_exactly(matrix, 1e3, known=int(plain.bound) - 1)
+    told = solve_exactly(matrix, 1e3, start=plain.values, known=plain.bound)
+    for answer in (plain, known, told):
+        assert answer.optimal
+        assert answer.bound == matrix.objective @ answer.values == plain.bound
+    assert told.work < plain.work
