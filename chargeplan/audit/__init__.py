@@ -13,7 +13,8 @@
 `reprove`           every block proven again, by whatever prover the caller brings
 `pairs`             pairs of demand points and sites, measured
 `placing`           what plans of distances achieve, and the bounds that their certificates prove
-`claims`            a plan's own figures against an audit
+`allocating`   who serves whom, and the bounds of plans where that matters
+`claims`       a plan's own figures against an audit
 ==================  ===================================================================
 """
 

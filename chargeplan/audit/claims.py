@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
+from chargeplan.audit.allocating import allocated_bound, leeway, served_cost
 from chargeplan.audit.blocks import block_bound
 from chargeplan.audit.certificate import certified_bound
 from chargeplan.audit.certificate_file import read_proof
@@ -48,7 +49,9 @@ def check_plan(
     else:
         claims, certificate = plan.record.model_dump(mode="json", by_alias=True), plan.certificate
     found = [*_stations(claims, report), *_standards(claims, report), *_status(claims, report)]
-    return (*found, *_objective(claims, report), *_gap(claims), *_bound(claims, report, certificate or {}))
+    certificate = certificate or {}
+    found += [*_objective(claims, report), *_service(claims, report, certificate)]
+    return (*found, *_gap(claims), *_bound(claims, report, certificate))
 
 
 def _stations(claims: Mapping[str, Any], report: AuditReport) -> Iterator[str]:
@@ -113,6 +116,7 @@ def _objective(claims: Mapping[str, Any], report: AuditReport) -> Iterator[str]:
         yield f"the plan says cost is {claims['cost']}, the audit finds {cost}"
     if asked.places:
         yield from _placed(claims, report, int(new.size))
+    if asked.places or asked.allocates:
         return
     objective = {"cost": cost, "stations": float(new.size)}.get(asked.minimise or "")
     if objective is None:
@@ -140,10 +144,29 @@ def _placed(claims: Mapping[str, Any], report: AuditReport, new: int) -> Iterato
         yield f"{without:,} demand points have a way to a site, and none to a station"
 
 
+def _service(claims: Mapping[str, Any], report: AuditReport, certificate: Mapping[str, Any]) -> Iterator[str]:
+    """Check who serves whom, where that matters, and the objective with it."""
+    asked, said = report.problem.scenario.objective, claims["objective"]
+    if not asked.allocates or said is None:
+        return
+    sites, opened = report.problem.sites, report.opened.sites[report.opened.sites >= 0]
+    new = opened[sites.status[opened] != "existing"]
+    found = float(exact_sum(sites.cost[new])) if asked.minimise == "cost" else float(new.size)
+    if claims["status"] != "infeasible":
+        try:
+            found += served_cost(report, certificate)
+        except InputError as error:
+            yield f"who serves whom is faulty: {error}"
+            return
+    if abs(said - found) > _RELATIVE * max(abs(found), 1e-9) + leeway(report.problem):
+        yield f"the plan says objective is {said}, the audit finds {found}"
+
+
 def _status(claims: Mapping[str, Any], report: AuditReport) -> Iterator[str]:
     if claims["status"] == "optimal" and not report.measured_met:
         yield "the plan is called optimal, but a required standard is not met"
-    if claims["status"] == "infeasible" and report.measured_met and not lost(report):
+    limited = report.problem.scenario.objective.weight_per_charger is not None  # by more than the standards
+    if claims["status"] == "infeasible" and report.measured_met and not (limited or lost(report)):
         yield "the plan is called infeasible, but every required standard is met"
 
 
@@ -209,6 +232,9 @@ def _proven(problem: Problem, certificate: Mapping[str, Any]) -> tuple[Fraction,
     if problem.scenario.objective.places:
         proven = placed_bound(problem, certificate)
         return proven, Fraction(room(float(proven)))
+    if problem.scenario.objective.allocates:
+        proven = allocated_bound(problem, certificate)
+        return proven, _ROUNDING * abs(proven) + Fraction(leeway(problem))
     proven = certified_bound(problem, certificate)
     return proven, _ROUNDING * abs(proven)
 

@@ -16,6 +16,8 @@ from chargeplan.audit.stations import Stations, open_stations
 from chargeplan.errors import InputError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     import geopandas as gpd
     from numpy.typing import ArrayLike, NDArray
 
@@ -52,7 +54,13 @@ def audit(problem: Problem, stations: gpd.GeoDataFrame | ArrayLike) -> AuditRepo
     """
     opened = open_stations(problem, stations)
     standards = tuple(_measure(problem, standard, opened) for standard in problem.standards)
-    return AuditReport(problem, opened, standards, opened.notes)
+    return AuditReport(problem, opened, standards, (*opened.notes, *_unmeasured(problem)))
+
+
+def _unmeasured(problem: Problem) -> Iterator[str]:
+    """Say what is not seen of stations alone."""
+    if problem.scenario.objective.weight_per_charger is not None:
+        yield "whether stations have room for their demand is checked of plans, which say who serves whom"
 
 
 def _measure(problem: Problem, standard: Standard, opened: Stations) -> AuditedStandard:

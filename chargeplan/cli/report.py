@@ -247,6 +247,8 @@ def _verdict(plan: Plan) -> Text:
     left_out = plan.unmeasured
     if left_out and not missed:
         return Text(_left_out(left_out), style="bold red")
+    if not missed and plan.status == "infeasible":
+        return Text("What is asked for cannot be; this is the plan for the rest.", style="bold red")
     if not missed:
         met = (
             "Every required standard is met."

@@ -160,4 +160,5 @@ def _exit_code(plan: Plan, *, interrupted: bool) -> Exit:
         return Exit.INTERRUPTED
     if plan.objective is None:
         return Exit.NO_PLAN
-    return Exit.MET if plan.met else Exit.NOT_MET
+    kept = plan.met and plan.status != "infeasible"  # also where it is room or a way that is wanting
+    return Exit.MET if kept else Exit.NOT_MET

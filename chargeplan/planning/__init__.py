@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from chargeplan.audit import audit
 from chargeplan.kernels import prepare
 from chargeplan.plan.answer import Plan
+from chargeplan.planning.allocating import allocate_demand
 from chargeplan.planning.attempts import Attempts
 from chargeplan.planning.cover import cover
 from chargeplan.planning.covering import cover_demand
@@ -18,8 +19,14 @@ from chargeplan.planning.stopwatch import Stopwatch
 from chargeplan.solvers.solution import Limits
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from scipy.sparse import csr_array
+
     from chargeplan.events import Cancel, OnEvent
+    from chargeplan.planning.recording import Outcome
     from chargeplan.problem import Problem
+    from chargeplan.scenario import Objective
 
 __all__ = ["solve"]
 
@@ -71,11 +78,10 @@ def solve(  # noqa: PLR0913 - each overrides a key of the scenario's [solve]
     prepare()
     watch.enter("cover")
     coverage = [cover(standard, problem.sites) for standard in problem.standards]
-    family = place_stations if problem.scenario.objective.places else cover_demand
-    outcome = family(problem, coverage, Attempts(watch, limits, chosen, cancel))
+    outcome = _family(problem.scenario.objective)(problem, coverage, Attempts(watch, limits, chosen, cancel))
     watch.enter("serve")
     results = tuple(
-        serve(standard, relation, problem.sites, outcome.open)
+        serve(standard, relation, problem.sites, outcome.open, outcome.assigned.get(standard.name))
         for standard, relation in zip(problem.standards, coverage, strict=True)
     )
     watch.enter("audit")
@@ -86,6 +92,13 @@ def solve(  # noqa: PLR0913 - each overrides a key of the scenario's [solve]
     watch.leave()
     seconds = {stage: round(spent, 3) for stage, spent in watch.seconds.items()}
     return replace(plan, record=written.model_copy(update={"audit": checked, "seconds": seconds}))
+
+
+def _family(objective: Objective) -> Callable[[Problem, list[csr_array], Attempts], Outcome]:
+    """Return what plans for an objective."""
+    if objective.places:
+        return place_stations
+    return allocate_demand if objective.allocates else cover_demand
 
 
 def _limits(problem: Problem, given: dict[str, float | int | None]) -> Limits:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from chargeplan.solvers.engine import solve
+from chargeplan.solvers.solution import Solution
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -13,7 +14,9 @@ if TYPE_CHECKING:
     from chargeplan.events import Cancel, Event
     from chargeplan.planning.stopwatch import Stopwatch
     from chargeplan.solvers.models.covering import CoveringModel
-    from chargeplan.solvers.solution import Limits, Solution
+    from chargeplan.solvers.solution import Limits
+
+Answer = TypeVar("Answer", bound=Solution)
 
 
 @dataclass(frozen=True)
@@ -33,16 +36,29 @@ class Attempts:
     backend: str
     cancel: Cancel | None
 
-    def covering(self, model: CoveringModel) -> Solution:
-        """Solve a covering form."""
-        left = self.watch.left(self.limits)
-        return self._booked(
-            solve(model, left, backend=self.backend, on_event=self.watch.pass_on, cancel=self.cancel)
-        )
+    def covering(self, model: CoveringModel, part: float = 1.0) -> Solution:
+        """Solve a covering form, with a part of the time and the work that are left."""
+        return self.engine(solve, model, part)
 
-    def model(
-        self, function: Callable[..., Solution], *arrays: Any, unit: float = 1.0, **given: Any
-    ) -> Solution:
+    def engine(self, solver: Callable[..., Answer], model: Any, part: float = 1.0) -> Answer:
+        """Ask an engine for one model.
+
+        Parameters
+        ----------
+        solver
+            Takes the model, limits, the backend, and whom to tell and to ask.
+        model
+            As it takes it.
+        part
+            Of the time and the work that are left.
+        """
+        left = self.watch.left(self.limits)
+        seconds, work = _times(part, left.time_limit), _times(part, left.work_limit)
+        left = replace(left, time_limit=seconds, work_limit=work)
+        told = {"backend": self.backend, "on_event": self.watch.pass_on, "cancel": self.cancel}
+        return self._booked(solver(model, left, **told))
+
+    def model(self, function: Callable[..., Answer], *arrays: Any, unit: float = 1.0, **given: Any) -> Answer:
         """Ask a function of `chargeplan.solvers`.
 
         Parameters
@@ -64,9 +80,13 @@ class Attempts:
             )
         )
 
-    def _booked(self, solution: Solution) -> Solution:
+    def _booked(self, solution: Answer) -> Answer:
         self.watch.book(solution.seconds)
         return solution
+
+
+def _times(part: float, limit: float | None) -> float | None:
+    return None if limit is None else part * limit
 
 
 def _in_units(event: Event, unit: float) -> Event:

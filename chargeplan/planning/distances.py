@@ -98,6 +98,29 @@ def metres(standard: Standard, sites: Sites) -> NDArray[np.float64]:
     return np.asarray(kernels.distance_matrix(standard.points.positions, sites.positions), np.float64)
 
 
+def pairs_in_reach(standard: Standard, sites: Sites) -> csr_array:
+    """Measure a standard's demand points to the sites within its radius, perhaps to others: (N, M) metres."""
+    if standard.access is not None:
+        access = standard.access
+        return kernels.road_distances(access.graph, access.demand, access.sites, standard.radius)
+    if standard.matrix is not None:
+        return standard.matrix
+    return kernels.coverage_distances(
+        standard.points.positions, sites.positions, standard.radius, strict=standard.strict
+    )
+
+
+def metres_of(
+    standard: Standard, sites: Sites, row: NDArray[np.int64], site: NDArray[np.int64]
+) -> NDArray[np.float64]:
+    """Measure pairs of a demand point and a site that lies within a standard's radius: (P,) metres."""
+    table = pairs_in_reach(standard, sites).tocoo()
+    place = table.coords[0].astype(np.int64) * len(sites) + table.coords[1]
+    order = np.argsort(place, kind="stable")
+    found = np.searchsorted(place, row * len(sites) + site, sorter=order)
+    return np.asarray(table.data[order[found]], np.float64)
+
+
 def longest_way(access: RoadAccess) -> float:
     """Return metres that no way by road is longer than."""
     legs = [leg[np.isfinite(leg)].max(initial=0.0) for leg in (access.demand.leg, access.sites.leg)]

@@ -91,7 +91,7 @@ def formulate(
             [w if g is not None else np.zeros(w.size) for w, g in zip(weights, groups, strict=True)]
         ),
         targets=np.array([part.target for part in parts if part.target is not None], np.float64),
-        cost=_cost(objective, sites),
+        cost=station_prices(objective, sites),
         usage=_usage(objective, sites),
         limit=_limit(objective),
         opened=(sites.status == "existing") | (sites.status == "required"),
@@ -131,7 +131,7 @@ def _new(sites: Sites) -> NDArray[np.bool_]:
     return np.asarray(sites.status != "existing", np.bool_)
 
 
-def _cost(objective: Objective, sites: Sites) -> NDArray[np.float64]:
+def station_prices(objective: Objective, sites: Sites) -> NDArray[np.float64]:
     """Return what a plan pays for each site, (M,): nothing for one that stands already."""
     if objective.minimise is None:
         return np.zeros(sites.cost.size)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
@@ -50,6 +50,8 @@ class Outcome:
         What certificate.json says.
     infeasible
         Why the whole cannot be; None where it can.
+    assigned
+        By standard, (N,) the site that serves each demand point; without it the nearest open one does.
     """
 
     solution: Solution
@@ -57,6 +59,7 @@ class Outcome:
     objective: float | None
     certificate: dict[str, Any]
     infeasible: InfeasibleRecord | None = None
+    assigned: dict[str, NDArray[np.int64]] = field(default_factory=dict)
 
 
 def record(

@@ -10,7 +10,7 @@ from scipy.spatial import cKDTree
 from chargeplan import kernels
 from chargeplan.kernels.geodesy import ecef
 from chargeplan.plan.answer import StandardResult
-from chargeplan.planning.distances import longest_way
+from chargeplan.planning.distances import longest_way, metres_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -22,7 +22,11 @@ ROUNDING = 1e-12  # of a sum of weights, relative
 
 
 def serve(
-    standard: Standard, coverage: csr_array, sites: Sites, open_sites: NDArray[np.bool_]
+    standard: Standard,
+    coverage: csr_array,
+    sites: Sites,
+    open_sites: NDArray[np.bool_],
+    assigned: NDArray[np.int64] | None = None,
 ) -> StandardResult:
     """Find each demand point's nearest open station and add up what the standard achieves.
 
@@ -36,6 +40,8 @@ def serve(
         All sites.
     open_sites
         (M,) bool.
+    assigned
+        (N,) the site that serves each demand point, where that is not the nearest open one.
 
     Returns
     -------
@@ -48,6 +54,10 @@ def serve(
     index = np.flatnonzero(open_sites)
     distance, order = _nearest(standard, sites, index)
     reached = np.isfinite(distance[:, 0])
+    station = np.where(reached, index[order] if index.size else -1, -1)
+    length = np.where(reached, distance[:, 0], np.nan)
+    if assigned is not None:
+        station, length = assigned, metres_of(standard, sites, np.arange(assigned.size), assigned)
     weight = standard.points.weight
     farthest = float(distance[:, -1].max(initial=0.0))
     return StandardResult(
@@ -64,8 +74,8 @@ def serve(
         max_distance_m=farthest if np.isfinite(farthest) else None,
         met=_is_met(standard, covered),
         covered=covered,
-        station=np.where(reached, index[order] if index.size else -1, -1),
-        distance_m=np.where(reached, distance[:, 0], np.nan),
+        station=station,
+        distance_m=length,
         coverable=counts @ permitted >= standard.stations,
     )
 

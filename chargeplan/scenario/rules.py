@@ -85,6 +85,19 @@ def _aims(tables: Mapping[str, Any]) -> Iterator[str]:
         if required and all(required):
             yield "[objective], minimise: no standard is an aim (required = false), so nothing is measured"
         yield from _beside_distances(tables, asked["minimise"])
+    if keys := [key for key in ("weight_per_charger", "cost_per_km") if key in asked]:
+        yield from _allocated(tables, keys[0])
+
+
+def _allocated(tables: Mapping[str, Any], key: str) -> Iterator[str]:
+    """Whom a station serves is decided for the demand points of one standard, each served whole and once."""
+    about = [item for item in _items(tables, "standards") if "demand" in item]
+    if len(about) != 1:
+        yield f"[objective], {key}: exactly one standard on a demand layer is served; there are {len(about)}"
+    for place, item in _standards(tables):
+        for name, value in (("required", True), ("share", 1.0), ("stations", 1)):
+            if item.get(name, value) != value:
+                yield f"{place}, {name}: {key} is for required standards of share 1 and one station only"
 
 
 def _beside_separation(tables: Mapping[str, Any]) -> Iterator[str]:

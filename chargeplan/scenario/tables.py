@@ -172,6 +172,8 @@ class Objective(Table):
     maximise: Literal["weight", "separation"] | None = None
     stations: Count | None = None
     budget: NotNegative | None = None
+    weight_per_charger: Positive | None = None
+    cost_per_km: Positive | None = None
 
     @property
     def sense(self) -> Literal["min", "max"]:
@@ -188,10 +190,19 @@ class Objective(Table):
         """Whether a given number of stations is placed by distances, which are metres."""
         return self.counts in PLACED
 
+    @property
+    def allocates(self) -> bool:
+        """Whether it matters which station serves whom: by room, or by what distances cost."""
+        return self.weight_per_charger is not None or self.cost_per_km is not None
+
     @model_validator(mode="after")
     def _check(self) -> Self:
         if (self.minimise is None) == (self.maximise is None):
             raise ValueError("needs exactly one of minimise and maximise")
+        if self.weight_per_charger is not None and self.minimise not in ("cost", "stations"):
+            raise ValueError('weight_per_charger is for minimise = "cost" or "stations"')
+        if self.cost_per_km is not None and self.minimise != "cost":
+            raise ValueError('cost_per_km is for minimise = "cost"')
         limits = (self.stations is not None) + (self.budget is not None)
         if self.places:
             key = "minimise" if self.minimise else "maximise"

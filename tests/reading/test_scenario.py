@@ -118,6 +118,14 @@ seed = "1"
         ({"minimise": "distance", "stations": 3}, "no standard is an aim (required = false), so nothing"),
         ({"maximise": "separation", "stations": 3}, '(urban), required: maximise = "separation" looks at'),
         ({"maximise": "distance", "stations": 3}, "'weight' or 'separation'"),
+        (
+            {"minimise": "distance", "stations": 3, "weight_per_charger": 2.0},
+            "weight_per_charger is for mini",
+        ),
+        ({"maximise": "weight", "budget": 3.0, "weight_per_charger": 2.0}, "weight_per_charger is for mini"),
+        ({"minimise": "stations", "cost_per_km": 2.0}, 'cost_per_km is for minimise = "cost"'),
+        ({"minimise": "cost", "weight_per_charger": 0.0}, "greater than 0"),
+        ({"minimise": "cost", "cost_per_km": -1.0}, "greater than 0"),
     ],
 )
 def test_objective(region, objective, message) -> None:
@@ -140,6 +148,23 @@ def test_what_distances_cannot_keep(region, word, standard, message) -> None:
     other = {"name": "other", "demand": "people", "radius": "2 km"} | standard
     objective = {"minimise": word, "stations": 2}
     assert message in faults(region.scenario, objective=objective, standards=[aim, other])
+
+
+@pytest.mark.parametrize(
+    ("standards", "message"),
+    [
+        ([{"required": False}], "required: cost_per_km is for required standards of share 1"),
+        ([{"share": 0.9}], "share: cost_per_km is for required standards of share 1"),
+        ([{"stations": 2}], "stations: cost_per_km is for required standards of share 1"),
+        ([{}, {"radius": "3 km"}], "exactly one standard on a demand layer is served; there are 2"),
+    ],
+)
+def test_whom_stations_can_serve(region, standards, message) -> None:
+    """Who serves whom is decided for one standard on a demand layer, each of its demand points once."""
+    plain = {"demand": "people", "radius": "1 km"}
+    named = [plain | {"name": f"all {k}"} | change for k, change in enumerate(standards)]
+    objective = {"minimise": "cost", "cost_per_km": 2.0}
+    assert message in faults(region.scenario, objective=objective, standards=named)
 
 
 @pytest.mark.parametrize(
