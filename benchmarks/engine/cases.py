@@ -139,6 +139,9 @@ def optima(size: str, data: Path | None) -> Iterator[Case]:
     for name, cost in _first(known["orlib_cap"]["optimal"], full=full):
         make = partial(_facilities, _find(f"orlib_cap/{name}.txt", data))
         yield Case("OR-Library facility location", name, make, 60.0, ("HiGHS",), cost, "to 0.01 %")
+    points, sites = (300, 60) if full else (20, 8)
+    name, make = f"drawn, {points} x {sites}", partial(_drawn_facilities, points, sites)
+    yield Case("capacitated facility location beside HiGHS", name, make, 60.0, ("HiGHS",))
     yield from _streamed_optima(known["cfl"], full=full)
     yield from list(_san_francisco(known["spopt"]))[: None if full else 1]
 
@@ -171,9 +174,9 @@ PROGRAMS: dict[str, Callable[[str, Path | None], Iterator[Case]]] = {
 }
 
 
-def city_covering(points: int, sites: int, side: float) -> SetCovering:
+def city_covering(points: int, sites: int, side: float, seed: int = 0) -> SetCovering:
     """Draw the city and cover it within 1 km, without demand points that no site reaches."""
-    return SetCovering(_near(*_city(points, sites, side)), np.ones(sites))
+    return SetCovering(_near(*_city(points, sites, side, seed)), np.ones(sites))
 
 
 def _covering_optima(known: dict[str, Any], data: Path | None, *, full: bool) -> Iterator[Case]:
@@ -302,6 +305,21 @@ def _facilities(path: Path) -> CapacitatedFacilityLocation:
     return CapacitatedFacilityLocation(read_facility_location(path))
 
 
+def _drawn_facilities(points: int, sites: int) -> CapacitatedFacilityLocation:
+    """Draw an instance as Cornuejols, Sridharan & Thizy (1991) do, with five times the capacity asked for."""
+    from chargeplan.instances.orlib import FacilityLocation  # noqa: PLC0415
+
+    rng = np.random.default_rng(0)
+    demand = np.rint(rng.uniform(5, 35, points))
+    capacity = np.rint(rng.uniform(10, 160, sites))
+    capacity = np.rint(capacity * 5.0 * demand.sum() / capacity.sum())
+    opening = np.rint(rng.uniform(0, 90, sites) + rng.uniform(100, 110, sites) * np.sqrt(capacity))
+    distance = np.linalg.norm(rng.random((points, 1, 2)) - rng.random((sites, 2)), axis=2)
+    return CapacitatedFacilityLocation(
+        FacilityLocation(10.0 * distance * demand[:, None], opening, capacity, demand)
+    )
+
+
 def _stores() -> tuple[np.ndarray, np.ndarray]:
     """Distances of San Francisco's tracts to its stores, and the tracts' people."""
     import pandas as pd  # noqa: PLC0415
@@ -327,10 +345,10 @@ def _scenario(name: str) -> Scenario:
     return Scenario(model.coverage, model.cost, name)
 
 
-def _city(points: int, sites: int, side: float) -> tuple[np.ndarray, np.ndarray]:
+def _city(points: int, sites: int, side: float, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
     from chargeplan.instances.generators import city as draw  # noqa: PLC0415
 
-    return draw(points, sites, side)
+    return draw(points, sites, side, seed)
 
 
 def _uniform(points: int, sites: int, side: float) -> SetCovering:

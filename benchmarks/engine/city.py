@@ -14,23 +14,18 @@ import argparse
 import time
 from typing import TYPE_CHECKING
 
-import numpy as np
-from scipy.sparse import csr_array
-from scipy.spatial import cKDTree
+from cases import city_covering
 
 from chargeplan import solvers
-from chargeplan.instances.generators import city
 
 if TYPE_CHECKING:
     from chargeplan.events import Event
-
-_RADIUS = 1000.0  # metres
 
 
 def main() -> None:
     given = _arguments()
     began = time.perf_counter()
-    coverage = covered(*city(given.demand, given.sites, given.side, given.seed))
+    coverage = city_covering(given.demand, given.sites, given.side, given.seed).relation()
     rows, sites = coverage.shape
     print(f"{rows:,} demand points within reach of {sites:,} sites, {coverage.nnz:,} pairs")
     print(f"drawn and covered in {time.perf_counter() - began:.1f} s")
@@ -51,14 +46,6 @@ def main() -> None:
     )
     print(f"bound {answer.bound:g} ({answer.bound_kind}), gap {answer.gap:.2%}")
     print({stage: round(seconds, 1) for stage, seconds in answer.seconds.items()})
-
-
-def covered(demand: np.ndarray, sites: np.ndarray) -> csr_array:
-    """Say which sites lie within the radius of which demand points, those without any left out."""
-    near = cKDTree(demand).sparse_distance_matrix(cKDTree(sites), _RADIUS, output_type="ndarray")
-    shape = (len(demand), len(sites))
-    relation = csr_array((np.ones(near.size, bool), (near["i"], near["j"])), shape=shape)
-    return csr_array(relation[np.diff(relation.indptr) > 0])
 
 
 def _arguments() -> argparse.Namespace:

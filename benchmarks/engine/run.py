@@ -15,6 +15,7 @@ Every plan is checked, and its objective computed anew, before any figures are c
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import pickle
@@ -50,7 +51,8 @@ HEADS = [
     *("peak MiB", "for solving, MiB", "chargeplan's x", "ended", "proof", "asked"),
 ]
 GRACE = 1.25, 120.0  # a process may take so many times its limit, and so many seconds for building, then ends
-POLLED = 0.02  # seconds between looks at the memory
+POLLED = 0.02  # seconds between looks at the memory, at least
+LOOKING = 50.0  # times as long as a look takes, so that it takes nobody's processor
 NEAR = 1e-6  # relative, between an objective as told and as computed here
 
 
@@ -105,6 +107,7 @@ class Row:
 def main() -> None:
     """Measure, and write or print the sections."""
     given = _arguments()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended"))  # ends the solver too
     whole = given.size == "full" and not (given.only or given.who)
     faults = []
     for name in given.names or list(PROGRAMS):
@@ -124,20 +127,18 @@ def main() -> None:
 
 
 def measured(cases: Iterable[Case], given: argparse.Namespace) -> list[Row]:
-    """Let everybody solve every case, one after the other; say each row as it comes."""
+    """Let everybody solve every case, one after the other."""
     rows = []
     for case in cases:
         if given.only and given.only.lower() not in f"{case.group} {case.name}".lower():
             continue
         solvers = [who for who in (OURS, *case.who) if not given.who or who in given.who]
-        for row in compared(case, solvers, given.threads, given.runs):
-            print(" | ".join(_cells(row, None)), file=sys.stderr, flush=True)
-            rows.append(row)
+        rows += compared(case, solvers, given.threads, given.runs)
     return rows
 
 
 def compared(case: Case, solvers: list[str], threads: int, runs: int) -> list[Row]:
-    """Let some solvers answer the same case, and check what they say beside each other."""
+    """Let some solvers answer a case, say each row as it comes, and hold the answers beside each other."""
     try:
         instance = case.make()
     except (InputError, OSError) as error:  # an instance that is not here: the others go on
@@ -148,11 +149,12 @@ def compared(case: Case, solvers: list[str], threads: int, runs: int) -> list[Ro
         rows = []
         for who in solvers:
             reason = absent(who)
-            if reason is not None:
-                rows.append(Row(case, who, reason))
-                continue
-            answers = [checked(instance, case, who, alone(who, file, case, threads)) for _ in range(runs)]
-            rows.append(_median(answers))
+            row = Row(case, who, reason or "")
+            if reason is None:
+                answers = (alone(who, file, case, threads) for _ in range(runs))
+                row = _median([checked(instance, case, who, answer) for answer in answers])
+            print(" | ".join(_cells(row, None)), file=sys.stderr, flush=True)
+            rows.append(row)
     return contradictions(rows, maximise=instance.maximise)
 
 
@@ -307,19 +309,24 @@ def _watched(process: subprocess.Popen[str], patience: float) -> tuple[int | Non
     Looked at again and again: what the system keeps of a process that has ended counts the memory of whoever
     started it, and does not add up processes that ran side by side.
     """
-    highest = None
-    ends = time.perf_counter() + patience
-    while time.perf_counter() < ends:
-        try:
-            process.wait(POLLED)
-        except subprocess.TimeoutExpired:
-            now = resident(process.pid)
-            highest = now if highest is None or (now is not None and now > highest) else highest
-        else:
-            return highest, True
-    os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
-    return highest, False
+    highest: int | None = None
+    now, pause = time.perf_counter(), POLLED
+    ends = now + patience
+    try:
+        while now < ends:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(pause)
+                return highest, True
+            began = time.perf_counter()
+            seen = resident(process.pid)
+            highest = max(highest or 0, seen) if seen is not None else highest
+            now = time.perf_counter()
+            pause = max(POLLED, LOOKING * (now - began))
+        return highest, False
+    finally:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
 
 
 def _arguments() -> argparse.Namespace:

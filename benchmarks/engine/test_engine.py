@@ -13,6 +13,7 @@ from scipy.optimize import Bounds, LinearConstraint, milp
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+import city
 import models
 import run
 from cases import PROGRAMS, Case
@@ -73,6 +74,14 @@ def test_a_program_runs(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.
     run.main()
     told = capsys.readouterr().out
     assert "| scp41 | chargeplan | 429 | 429 | 429 | 0.00% |" in told
+
+
+def test_the_city_is_followed(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """The other command tells how plan and bound come together."""
+    asked = ["--seconds", "1", "--demand", "500", "--sites", "100", "--side", "6000"]
+    monkeypatch.setattr(sys, "argv", ["city.py", *asked])
+    city.main()
+    assert "stations, bound" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
