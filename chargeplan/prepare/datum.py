@@ -27,7 +27,7 @@ _COMMON_WAVES = ((20.0, 6.0), (20.0, 2.0))
 # The Krasovsky 1940 ellipsoid, on which GCJ-02 turns its metres into degrees.
 _SEMI_MAJOR = 6378245.0
 _ECCENTRICITY2 = 0.00669342162296594323
-# The box in which the shift applies, as map services apply it.
+# The box in which the shift applies, as the public formulas have it: all China, and neighbours as well.
 _CHINA = np.array([[72.004, 0.8293], [137.8347, 55.8271]])
 _BD09_OFFSET = np.array([0.0065, 0.006])
 _BD09_PHASE = np.pi * 3000.0 / 180.0
@@ -78,6 +78,11 @@ def bd09_to_wgs84(positions: npt.ArrayLike) -> Positions:
     return gcj02_to_wgs84(_in_china(_as_positions(positions), lambda given: _undo(given, _bd09_shift)))
 
 
+def in_china(positions: Positions) -> npt.NDArray[np.bool_]:
+    """Tell which of (N, 2) positions lie in the box in which the datums are defined; NaN is in no box."""
+    return np.asarray(((positions >= _CHINA[0]) & (positions <= _CHINA[1])).all(axis=1), dtype=bool)
+
+
 def _as_positions(positions: npt.ArrayLike) -> Positions:
     array = np.array(positions, dtype=np.float64)
     if array.ndim != 2 or array.shape[1] != 2:
@@ -86,8 +91,8 @@ def _as_positions(positions: npt.ArrayLike) -> Positions:
 
 
 def _in_china(positions: Positions, convert: _Shift) -> Positions:
-    """Convert the rows inside the box of China (NaN is in no box) and leave the others."""
-    inside = ((positions >= _CHINA[0]) & (positions <= _CHINA[1])).all(axis=1)
+    """Convert the rows inside the box of China and leave the others."""
+    inside = in_china(positions)
     positions[inside] = convert(positions[inside])
     return positions
 
