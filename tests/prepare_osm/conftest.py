@@ -57,7 +57,7 @@ def town(write: Write) -> Path:
         1 --- 2 ---------11
     """
     nodes = {1: (0, 0), 2: (5, 0), 3: (0, 5), 4: (5, 5), 11: (32, 0), 12: (32, 1)}
-    corners = {100: (1, 0.5), 110: (3, 4.5), 120: (32.5, 1)}  # of a house, a car park, a farm
+    corners = {100: (1, 0.5), 110: (3, 0.4), 120: (32.5, 1)}  # of a house, a car park, a farm
     for first, (column, row) in corners.items():
         places = ((0, 0), (0.2, 0), (0.2, 0.2), (0, 0.2))
         nodes |= {first + at: (column + east, row + north) for at, (east, north) in enumerate(places)}

@@ -79,8 +79,9 @@ def write(folder: Path, request: Request, built: Built, notes: Sequence[str] = (
     files = {
         "roads.fgb": _flatgeobuf(built.roads),
         "demand.csv": _csv(built.demand.assign(weight=built.demand["weight"].map("{:.10g}".format))),
-        "sites.csv": _csv(built.sites[["id", "name", "kind", "cost", "room", "lon", "lat"]]),
     }
+    if len(built.sites):
+        files["sites.csv"] = _csv(built.sites[["id", "name", "kind", "cost", "room", "lon", "lat"]])
     if len(built.stations):
         files["stations.csv"] = _csv(built.stations)
     if len(built.corridors):
@@ -134,8 +135,9 @@ def _scenario(request: Request, built: Built, files: Iterable[str]) -> str:
         f"# Made by chargeplan from {_quoted(request.osm.name)}; README.md says what came from where.\n",
         f"schema = 1\nname = {_quoted(request.name)}\ntitle = {_quoted(title)}\nsource = {_quoted(source)}\n",
         f'[[demand]]\nname = "{_DEMAND}"\nfile = "demand.csv"                # weight: {built.unit}\n',
-        '[[sites]]\nname = "candidates"\nfile = "sites.csv"\n',
     ]
+    if "sites.csv" in files:
+        parts.append('[[sites]]\nname = "candidates"\nfile = "sites.csv"\n')
     if "stations.csv" in files:
         parts.append(
             '[[sites]]\nname = "stations"\nfile = "stations.csv"\nstatus = "existing"\nkind = "station"\n'
