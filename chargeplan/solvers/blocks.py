@@ -114,6 +114,8 @@ class BlockBound:
         Of the workers' random choices.
     threads
         How many blocks are solved at a time.
+    stop
+        Asked while blocks are cut whether the time is up; they are then larger than they should be.
 
     Raises
     ------
@@ -122,12 +124,19 @@ class BlockBound:
     """
 
     def __init__(
-        self, reduction: Reduction, relaxation: Relaxation, *, seed: int = 0, threads: int = 1
+        self,
+        reduction: Reduction,
+        relaxation: Relaxation,
+        *,
+        seed: int = 0,
+        threads: int = 1,
+        stop: Callable[[], bool] = lambda: False,
     ) -> None:
         self.reduction = reduction
         self.model = reduction.model
         self.stalled = False
         self.spent = 0.0  # units of work in all
+        self._begun = False  # whether every one of the smallest blocks has had its turn
         self._threads, self._seed = threads, seed
         self._cap, self._step = _FIRST_CAP, _FIRST_STEP
         self._failures = 0
@@ -136,7 +145,8 @@ class BlockBound:
         rows, targets, limit = multipliers(self.model, relaxation)
         self.scale = certifiable_scale(reduction.original, targets, limit)
         weight = rows * self.model.need
-        whole = split(self.model.coverage, weight, _leaf_weight(self.model, limit))
+        self._multipliers = np.floor(rows * 2.0**self.scale).astype(np.int64)
+        whole = split(self.model.coverage, weight, _leaf_weight(self.model, limit), stop)
         self._leaves = list(_leaves(whole))
         self._now = self._best = self._first(rows, self._priced(targets, limit))
         self._total: int | None = None
@@ -185,10 +195,10 @@ class BlockBound:
 
     def _advance(self, team: _Team, best: float | None) -> None:
         """Do what has lately brought the most for its work: let blocks join, or move shares."""
-        if self._total is None:
+        if self._total is None or not self._begun:
             first = replace(self._now, blocks=team.solve(self._now, self._now.blocks, _LEAF_CAP))
-            if not team.cut:
-                self._offer(first)
+            self._begun = not team.cut
+            self._offer(first)
             return
         before, spent = self._total, team.work
         if not self._pace:
@@ -229,10 +239,18 @@ class BlockBound:
                 axis=0
             )
             nothing = np.zeros(piece.sites.size, np.int64)
-            blocks[number] = _Block(
-                piece, wish, nothing, _least(piece, state.worth), np.ones(piece.sites.size, np.bool_)
-            )
-        return replace(state, blocks=_rounded(blocks, state.site))
+            blocks[number] = _Block(piece, wish, nothing, 0, np.ones(piece.sites.size, np.bool_))
+        shared = _rounded(blocks, state.site)
+        return replace(state, blocks={number: self._unsolved(b, state.worth) for number, b in shared.items()})
+
+    def _unsolved(self, block: _Block, worth: NDArray[np.int64]) -> _Block:
+        """Return a block with what the LP's multipliers alone prove of it at its shares (`certificate`)."""
+        piece, need = block.piece, self.model.need[block.piece.rows]
+        must, worth = self.model.must[piece.rows], worth[piece.rows]
+        pays = self._multipliers[piece.rows]
+        over = np.minimum(block.share - pays @ piece.coverage.astype(np.int64), 0)
+        held = np.where(must, need * pays, np.minimum(need * pays - worth, 0))
+        return replace(block, bound=max(int(held.sum() + over.sum()), -int(worth.sum())), solved=False)
 
     # Progress
 
@@ -316,7 +334,7 @@ class BlockBound:
         """Take a subgradient step and solve the blocks that it changes; False where it changes none."""
         before, moved = self._now, self._stepped(self._now, best)
         changed = {
-            number: replace(block, bound=_least(block.piece, moved.worth))
+            number: self._unsolved(block, moved.worth)
             for number, block in moved.blocks.items()
             if (block.share != before.blocks[number].share).any()
             or (moved.worth[block.piece.rows] != before.worth[block.piece.rows]).any()
@@ -530,11 +548,6 @@ def _piece(model: CoveringModel, rows: NDArray[np.int64]) -> _Piece:
         sites.astype(np.int64),
         csr_array((near.data, place.ravel(), near.indptr), shape=(rows.size, sites.size)),
     )
-
-
-def _least(piece: _Piece, worth: NDArray[np.int64]) -> int:
-    """Return what a block pays at least, whatever its shares."""
-    return -int(worth[piece.rows].sum())
 
 
 def _start(matrix: MatrixModel, opened: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -227,7 +227,11 @@ class _Work:
             return None
         try:
             blocks = BlockBound(
-                self.reduction, self.relaxation, seed=self.run.limits.seed, threads=self._threads()
+                self.reduction,
+                self.relaxation,
+                seed=self.run.limits.seed,
+                threads=self._threads(),
+                stop=self.run.must_stop,
             )
         except InputError:  # numbers too large to be shared
             return None

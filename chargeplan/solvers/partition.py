@@ -16,6 +16,8 @@ from scipy.sparse import csr_array
 from chargeplan.kernels import components
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
 _SMOOTHING = 60  # steps of the power iteration
@@ -39,7 +41,12 @@ class Part:
     halves: tuple[Part, Part] | None = None
 
 
-def split(coverage: csr_array, weight: NDArray[np.float64], limit: float) -> Part:
+def split(
+    coverage: csr_array,
+    weight: NDArray[np.float64],
+    limit: float,
+    stop: Callable[[], bool] = lambda: False,
+) -> Part:
     """Split rows by recursive bisection.
 
     Parameters
@@ -50,6 +57,8 @@ def split(coverage: csr_array, weight: NDArray[np.float64], limit: float) -> Par
         (N,) what a row counts for, not negative.
     limit
         Weight up to which a part stays whole.
+    stop
+        Asked before every cut; once it says so, what is left stays whole.
 
     Returns
     -------
@@ -58,16 +67,22 @@ def split(coverage: csr_array, weight: NDArray[np.float64], limit: float) -> Par
     """
     rows = np.arange(weight.size)
     weight = np.maximum(weight, _FLAT * max(float(weight.sum()), 1e-300))
-    return _split(coverage.astype(np.float64), rows, weight, limit)
+    return _split(coverage.astype(np.float64), rows, weight, limit, stop)
 
 
-def _split(coverage: csr_array, rows: NDArray[np.int64], weight: NDArray[np.float64], limit: float) -> Part:
-    if rows.size < 2 or weight[rows].sum() <= limit:
+def _split(
+    coverage: csr_array,
+    rows: NDArray[np.int64],
+    weight: NDArray[np.float64],
+    limit: float,
+    stop: Callable[[], bool],
+) -> Part:
+    if rows.size < 2 or weight[rows].sum() <= limit or stop():
         return Part(rows)
     near = coverage[rows]
     near = csr_array(near[:, np.unique(near.indices)])
     one = _one_side(near, weight[rows])
-    first, second = (_split(coverage, rows[side], weight, limit) for side in (one, ~one))
+    first, second = (_split(coverage, rows[side], weight, limit, stop) for side in (one, ~one))
     return Part(rows, (first, second))
 
 

@@ -18,6 +18,7 @@ from chargeplan.solvers.block_certificate import BlockCertificate
 from chargeplan.solvers.blocks import BlockBound
 from chargeplan.solvers.bounds import lp_certificate, relax
 from chargeplan.solvers.engine import solve
+from chargeplan.solvers.exact import Exact, Workers
 from chargeplan.solvers.models.covering import CoveringModel
 from chargeplan.solvers.partition import Part, split
 from chargeplan.solvers.reduction import reduce
@@ -139,12 +140,53 @@ def test_work_given_in_pieces_is_work_given_at_once() -> None:
     assert at_once.bound == now_and_then.bound
 
 
-def test_a_clock_that_has_run_out_leaves_no_bound() -> None:
-    """Nothing is proven of blocks that were not solved."""
-    reduction = reduce(grid(20, 5))
-    bound = BlockBound(reduction, relax(reduction.model))
-    assert bound.run(10.0, None, lambda: 0.0) == 0.0
+def test_a_clock_that_has_run_out_leaves_what_the_multipliers_prove() -> None:
+    """Blocks that were not solved count with what the LP's multipliers say of them."""
+    model = grid(20, 5)
+    reduction = reduce(model)
+    relaxation = relax(reduction.model)
+    bound = BlockBound(reduction, relaxation)
     assert bound.bound is None
+    assert bound.run(10.0, None, lambda: 0.0) == 0.0
+    lp = lp_certificate(reduction, relaxation).bound(model)
+    assert lp - 1.0 <= bound.certificate().bound(model) == bound.bound <= lp
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_what_multipliers_prove_of_a_block_is_true(setting: str, seed: int) -> None:
+    """In every setting, blocks that nobody solved are claimed no dearer than another backend proves them."""
+    model = random_model(setting, seed)
+    if brute_force.best(model).objective is None or not reduce(model).model.cost.size:
+        return
+    reduction = reduce(model)
+    bound = BlockBound(reduction, relax(reduction.model))
+    bound.run(10.0, None, lambda: 0.0)
+    assert bound.certificate().reprove(model, backends.find("ortools:cp-sat")) == bound.bound
+
+
+def test_blocks_that_were_solved_before_the_clock_ran_out_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A round that is cut in its midst proves more than no round and less than a whole one, and goes on."""
+    model = grid(20, 5)
+    reduction = reduce(model)
+    relaxation = relax(reduction.model)
+    none, some, every = (BlockBound(reduction, relaxation) for _ in range(3))
+    none.run(1e-9, None, lambda: 0.0)
+    every.run(1e-9, None, unlimited)
+    solve_one, left = Workers.solve, iter(range(every.blocks // 2))
+
+    def solve_a_few(self: Workers, *args: object, **keywords: object) -> Exact:
+        if next(left, None) is None:
+            self.cut = True
+            return Exact(None, None, 0.0)
+        return solve_one(self, *args, **keywords)
+
+    monkeypatch.setattr(Workers, "solve", solve_a_few)
+    some.run(1e-9, None, unlimited)
+    assert none.bound < some.bound < every.bound
+    assert some.certificate().reprove(model, backends.find("ortools:cp-sat")) == some.bound
+    monkeypatch.undo()
+    some.run(1e-9, None, unlimited)
+    assert some.bound == every.bound
 
 
 PROOF = improved(grid(20, 6), 5.0)
