@@ -95,6 +95,14 @@ def test_infeasible_is_said(backend: Backend) -> None:
     assert solved(backend, program([[1, 1]], [3], [np.inf], [1, 1])).status == "infeasible"
 
 
+def test_infeasible_is_said_where_only_fractions_fit(backend: Backend) -> None:
+    """Of two rings of five neighbours no five can be chosen without two neighbours, though ten halves can."""
+    ring = np.eye(5) + np.roll(np.eye(5), 1, axis=1)
+    rows = np.vstack((np.kron(np.eye(2), ring), np.ones(10)))
+    model = program(rows, [-np.inf] * 10 + [5], [1] * 10 + [np.inf], np.zeros(10))
+    assert solved(backend, model).status == "infeasible"
+
+
 @pytest.mark.parametrize("setting", ["mixed", "rows and budget", "two shares"])
 def test_backends_agree_with_cp_sat(backend: Backend, setting: str) -> None:
     """On random covering models every backend's optimum is CP-SAT's."""

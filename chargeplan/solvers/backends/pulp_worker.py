@@ -108,6 +108,8 @@ def word(problem: pulp.LpProblem, asked: dict[str, Any]) -> str:
     hurried = asked["solver"] == "GLPK_CMD" and asked["time_limit"] is not None
     if hurried and problem.sol_status == pulp.LpSolutionOptimal:
         return "feasible"
+    if problem.status == pulp.LpStatusInfeasible:  # CBC's "integer infeasible" has no word as a solution
+        return "infeasible"
     return {
         pulp.LpSolutionOptimal: "optimal",
         pulp.LpSolutionIntegerFeasible: "feasible",
