@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from chargeplan.solvers.allocation import AllocatedSolution
     from chargeplan.solvers.models.capacitated_covering import capacitated_set_covering
+    from chargeplan.solvers.models.capacitated_p_median import capacitated_p_median
     from chargeplan.solvers.models.facility_location import facility_location
     from chargeplan.solvers.models.maximal_covering import maximal_covering
+    from chargeplan.solvers.models.minimum_separation import minimum_separation
     from chargeplan.solvers.models.p_center import p_center
     from chargeplan.solvers.models.p_dispersion import p_dispersion
     from chargeplan.solvers.models.p_median import p_median
@@ -23,9 +25,11 @@ __all__ = [
     "AllocatedSolution",
     "Limits",
     "Solution",
+    "capacitated_p_median",
     "capacitated_set_covering",
     "facility_location",
     "maximal_covering",
+    "minimum_separation",
     "p_center",
     "p_dispersion",
     "p_median",
@@ -36,9 +40,11 @@ _ROOMS = {
     "AllocatedSolution": "allocation",
     "Limits": "solution",
     "Solution": "solution",
+    "capacitated_p_median": "models.capacitated_p_median",
     "capacitated_set_covering": "models.capacitated_covering",
     "facility_location": "models.facility_location",
     "maximal_covering": "models.maximal_covering",
+    "minimum_separation": "models.minimum_separation",
     "p_center": "models.p_center",
     "p_dispersion": "models.p_dispersion",
     "p_median": "models.p_median",

@@ -6,15 +6,17 @@ With y_j = 1 where site j is open and x_ij the share of demand point i that it s
          sum_j x_ij = 1                              every demand point i
          x_ij <= y_j                                 every pair that is allowed
          sum_i demand_i x_ij <= capacity_j y_j       every site j, where capacities are given
+         sum_j y_j = stations                        where their number is given
          opened_j <= y_j <= 1 - closed_j
 
 Shares are whole with a single source, and may be whole without capacities (Balinski 1965). With costs of 0
-it is capacitated set covering (Current & Storbeck 1988).
+it is capacitated set covering (Current & Storbeck 1988); with a number of stations that cost nothing, the
+capacitated p-median (Mulvey & Beck 1984).
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -48,6 +50,8 @@ class AllocationInstance:
         (M,) bool, sites whose state is given.
     single_source
         Whether a demand point is served by one station alone.
+    stations
+        How many sites are open, None for any number.
     """
 
     points: int
@@ -60,6 +64,17 @@ class AllocationInstance:
     opened: NDArray[np.bool_]
     closed: NDArray[np.bool_]
     single_source: bool = False
+    stations: int | None = None
+
+    @property
+    def free(self) -> NDArray[np.bool_]:
+        """Sites whose state is not given: (M,)."""
+        return ~self.opened & ~self.closed
+
+    @property
+    def more(self) -> int | None:
+        """How many sites are open besides those that must be, None for any number."""
+        return None if self.stations is None else self.stations - int(self.opened.sum())
 
     @property
     def sites(self) -> int:
@@ -85,10 +100,7 @@ class AllocationInstance:
         keep = ~self.closed[self.site]
         if keep.all():
             return self
-        return AllocationInstance(
-            self.points, self.row[keep], self.site[keep], self.cost[keep], self.opening, self.demand,
-            self.capacity, self.opened, self.closed, self.single_source,
-        )  # fmt: skip
+        return replace(self, row=self.row[keep], site=self.site[keep], cost=self.cost[keep])
 
     def unserved(self) -> NDArray[np.int64]:
         """Demand points that no permitted site may serve."""
@@ -137,6 +149,7 @@ def allocation(
         "has a share below 0": (share < 0.0).any(),
         "serves from a closed site": (share[~open_sites[instance.site]] != 0.0).any(),
         "opens or closes a given site": (open_sites & instance.closed | ~open_sites & instance.opened).any(),
+        "has another number of stations": instance.stations not in {None, int(open_sites.sum())},
         "splits a demand point": instance.single_source and ((share != 0.0) & (share != 1.0)).any(),
     }
     if instance.capacity is not None:
@@ -161,6 +174,12 @@ class AllocatedSolution(Solution):
     """
 
     flow: csr_array | None = field(default=None)
+
+
+def allocated(solution: Solution, flow: csr_array | None) -> AllocatedSolution:
+    """Say of a solution how demand is split: `flow` as `AllocatedSolution` has it."""
+    told = {part.name: getattr(solution, part.name) for part in fields(solution)}
+    return AllocatedSolution(**told | {"assignment": most_served_by(flow), "flow": flow})
 
 
 def flows(instance: AllocationInstance, plan: Allocation | None) -> csr_array | None:

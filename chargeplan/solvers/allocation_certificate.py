@@ -2,7 +2,7 @@
 
 For any multipliers u, one for each demand point, and v >= 0, one for each site, every plan costs at least::
 
-    sum_i u_i + sum_j min over permitted y_j of y_j r_j
+    sum_i u_i + min over permitted y of sum_j y_j r_j
     r_j = opening_j - v_j capacity_j - sum_i max(0, u_i - cost_ij - v_j demand_i)
 
 (Geoffrion 1974; Cornuejols, Sridharan & Thizy 1991). At its best it equals the bound of the strong LP
@@ -62,9 +62,9 @@ class AllocationCertificate:
             Rounded up to a whole number where every plan's cost is one.
         """
         reduced = self.reduced(instance)
-        free = ~instance.opened & ~instance.closed
-        total = sum(self.rows.tolist())
-        total += sum(reduced[instance.opened].tolist()) + sum(np.minimum(reduced[free], 0).tolist())
+        free = np.sort(reduced[instance.free])
+        least = np.minimum(free, 0) if instance.more is None else free[: instance.more]
+        total = sum(self.rows.tolist()) + sum(reduced[instance.opened].tolist()) + sum(least.tolist())
         units = 1 << self.scale
         if instance.whole:
             return float(-((-total) // units))

@@ -42,9 +42,11 @@ class AllocationCore:
 
     @property
     def feasible(self) -> bool:
-        """Whether every demand point has a pair left."""
+        """Whether every demand point has a pair left, and their number the sites it takes."""
         row = self.instance.row[self.pairs]
-        return bool(np.bincount(row, minlength=self.instance.points).all())
+        served = bool(np.bincount(row, minlength=self.instance.points).all())
+        stations = self.instance.stations
+        return served and (stations is None or int(self.opened.sum()) <= stations <= self.sites.size)
 
     def matrix(self) -> MatrixModel:
         """Write the strong formulation: a variable for each site, then one for each pair."""
@@ -55,24 +57,30 @@ class AllocationCore:
         site, share, row = place[instance.site[pairs]], n_sites + np.arange(n_pairs), instance.row[pairs]
         columns, ones = n_sites + n_pairs, np.ones(n_pairs)
         whole = csr_array((ones, (row, share)), shape=(instance.points, columns))
-        number = np.concatenate((np.arange(n_pairs), np.arange(n_pairs)))
+        both = np.concatenate((np.arange(n_pairs), np.arange(n_pairs)))
         linked = csr_array(
-            (np.concatenate((ones, -ones)), (number, np.concatenate((share, site)))), shape=(n_pairs, columns)
+            (np.concatenate((ones, -ones)), (both, np.concatenate((share, site)))), shape=(n_pairs, columns)
         )
-        rows = [whole, linked, *self._capacities(site, share, columns)]
+        rows = [whole, *self._number(columns), linked, *self._capacities(site, share, columns)]
         held = 0 if instance.capacity is None else n_sites
-        unit, none = np.ones(instance.points), np.full(n_pairs + held, -np.inf)
+        number = [] if instance.stations is None else [float(instance.stations)]
+        equal, none = np.append(np.ones(instance.points), number), np.full(n_pairs + held, -np.inf)
         integral = np.concatenate((np.ones(n_sites, np.bool_), np.full(n_pairs, instance.single_source)))
         return MatrixModel(
             objective=np.concatenate((instance.opening[self.sites], instance.cost[pairs])),
             rows=csr_array(vstack(rows, format="csr")),
-            row_lower=np.concatenate((unit, none)),
-            row_upper=np.concatenate((unit, np.zeros(n_pairs + held))),
+            row_lower=np.concatenate((equal, none)),
+            row_upper=np.concatenate((equal, np.zeros(n_pairs + held))),
             lower=np.concatenate((self.opened[self.sites].astype(np.float64), np.zeros(n_pairs))),
             upper=np.ones(columns),
             integral=integral,
             implied=~integral if instance.capacity is None else np.zeros(columns, np.bool_),
         )
+
+    def _number(self, columns: int) -> list[csr_array]:
+        if self.instance.stations is None:
+            return []
+        return [csr_array((np.arange(columns) < self.sites.size).astype(np.float64)[None, :])]
 
     def _capacities(self, site: NDArray[np.int64], share: NDArray[np.int64], columns: int) -> list[csr_array]:
         if self.instance.capacity is None:
@@ -108,7 +116,7 @@ def left(dual: AllocationDual, limit: float) -> AllocationCore:
         A cost; plans beyond it are of no interest.
     """
     instance, room = dual.instance, limit - dual.bound + _NOISE * max(abs(limit), 1.0)
-    free = ~instance.opened & ~instance.closed
+    free = instance.free
     opened = instance.opened | (free & (-dual.reduced > room))
     keep = ~instance.closed & ~(free & (dual.reduced > room))
     pairs = keep[instance.site]

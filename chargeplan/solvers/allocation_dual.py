@@ -67,8 +67,7 @@ class AllocationDual:
         """Take over multipliers from elsewhere if they prove more."""
         rows, prices = np.maximum(rows, 0.0), np.maximum(prices, 0.0)
         gain = np.maximum(rows[self.instance.row] - self.instance.cost - self._priced(prices), 0.0)
-        reduced = self._reduced(gain, prices)
-        bound = self._value(rows, reduced)
+        bound, reduced = self._value(rows, gain, prices)
         if bound > self.bound:
             self.bound, self.rows, self.prices, self.reduced = bound, rows, prices, reduced
             self._now, self.latest = rows, reduced
@@ -88,11 +87,10 @@ class AllocationDual:
         if self.instance.capacity is not None:
             self._fill(gain, share, prices)
             gain = np.maximum(gain - self._priced(prices), 0.0)
-        reduced = self._reduced(gain, prices)
+        value, reduced = self._value(self._now, gain, prices)
         self.latest = reduced
-        value = self._value(self._now, reduced)
         self._judge(value, reduced, prices, target)
-        worth = (reduced < 0.0) | self.instance.opened
+        worth = self._worth(reduced)
         served = np.bincount(self.instance.row, share * worth[self.instance.site], self.instance.points)
         self._move(np.asarray(1.0 - served, np.float64), value, target)
 
@@ -119,16 +117,32 @@ class AllocationDual:
     def _priced(self, prices: NDArray[np.float64]) -> NDArray[np.float64]:
         return prices[self.instance.site] * self._demand
 
-    def _reduced(self, gain: NDArray[np.float64], prices: NDArray[np.float64]) -> NDArray[np.float64]:
+    def _value(
+        self, rows: NDArray[np.float64], gain: NDArray[np.float64], prices: NDArray[np.float64]
+    ) -> tuple[float, NDArray[np.float64]]:
+        """Return what multipliers prove, and what each site adds to that where it is open."""
         reduced = self.instance.opening - np.bincount(self.instance.site, gain, self.instance.sites)
         if self.instance.capacity is not None:
             held = np.where(prices > 0.0, self.instance.capacity, 0.0)
             reduced = reduced - prices * held
-        return np.asarray(reduced)
+        free, more = self.instance.free, self.instance.more
+        value = float(rows.sum() + reduced[self.instance.opened].sum())
+        if more is not None and free.any():
+            # Their number has a price too; at what the next site adds, exactly the best ones are below it.
+            place = min(more, int(free.sum()) - 1)
+            price = float(np.partition(reduced[free], place)[place])
+            reduced = np.where(free, reduced - price, reduced)
+            value += more * price
+        return value + float(np.minimum(reduced[free], 0.0).sum()), np.asarray(reduced)
 
-    def _value(self, rows: NDArray[np.float64], reduced: NDArray[np.float64]) -> float:
-        free = ~self.instance.opened & ~self.instance.closed
-        return float(rows.sum() + reduced[self.instance.opened].sum() + np.minimum(reduced[free], 0.0).sum())
+    def _worth(self, reduced: NDArray[np.float64]) -> NDArray[np.bool_]:
+        """Return the sites that are open where these multipliers decide: (M,) bool."""
+        more = self.instance.more
+        if more is None:
+            return np.asarray((reduced < 0.0) | self.instance.opened)
+        worth = self.instance.opened.copy()
+        worth[np.argsort(np.where(self.instance.free, reduced, np.inf), kind="stable")[:more]] = True
+        return worth
 
     def _judge(
         self, value: float, reduced: NDArray[np.float64], prices: NDArray[np.float64], target: float

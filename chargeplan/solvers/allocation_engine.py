@@ -11,17 +11,18 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from chargeplan.errors import BackendError, InputError, WrongAnswer
+from chargeplan.errors import BackendError, InputError
 from chargeplan.solvers import backends
-from chargeplan.solvers.allocation import AllocatedSolution, allocation, flows, most_served_by
+from chargeplan.solvers.allocation import TOLERANCE, AllocatedSolution, allocated, allocation, flows
 from chargeplan.solvers.allocation_certificate import certify_allocation
 from chargeplan.solvers.allocation_core import everything, left, relaxed
 from chargeplan.solvers.allocation_dual import AllocationDual
 from chargeplan.solvers.allocation_search import AllocationSearch
 from chargeplan.solvers.allocation_service import shortage
+from chargeplan.solvers.asking import ask
 from chargeplan.solvers.backends import glop
-from chargeplan.solvers.backends.base import Feature, Hooks, checked, limits_for
-from chargeplan.solvers.solution import Run
+from chargeplan.solvers.backends.base import Feature
+from chargeplan.solvers.solution import Run, whole_bound
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from chargeplan.solvers.allocation_certificate import AllocationCertificate
     from chargeplan.solvers.allocation_core import AllocationCore
     from chargeplan.solvers.backends.base import Answer, Backend
-    from chargeplan.solvers.solution import BoundKind, Limits, Status
+    from chargeplan.solvers.solution import Limits
 
 _CHUNK = 0.2  # units of work between two looks at the clock
 _SECONDS_PER_PAIR = 40e-9  # of a step of the dual ascent
@@ -95,12 +96,27 @@ def _refused(instance: AllocationInstance) -> AllocatedSolution | None:
         return AllocatedSolution("infeasible", uncoverable=unserved)
     short = None if instance.capacity is None else shortage(instance.permitted)
     if short is None:
-        return None
+        return _too_few(instance)
     note = (
         f"{short.points.size} demand points ask for {short.demand:g} together; the sites that may serve them "
         f"hold {short.capacity:g}"
     )
     return AllocatedSolution("infeasible", uncoverable=short.points, notes=(note,))
+
+
+def _too_few(instance: AllocationInstance) -> AllocatedSolution | None:
+    """Say so where no such number of stations holds the demand."""
+    if instance.capacity is None or instance.more is None:
+        return None
+    largest = np.sort(instance.capacity[instance.free])[::-1][: instance.more]
+    held, demand = (
+        float(instance.capacity[instance.opened].sum() + largest.sum()),
+        float(instance.demand.sum()),
+    )
+    if held >= demand * (1.0 - TOLERANCE):
+        return None
+    note = f"the demand is {demand:g} together; {instance.stations} stations hold {held:g} at most"
+    return AllocatedSolution("infeasible", notes=(note,))
 
 
 class _Work:
@@ -121,11 +137,7 @@ class _Work:
         self.original, self.run, self.chosen = instance, run, chosen
         self.instance = instance.permitted
         self.search = AllocationSearch(self.instance, run.must_stop)
-        self.bound_kind: BoundKind | None = None
-        self.certificate: AllocationCertificate | None = None
-        self.infeasible = False
-        self.by_clock = False  # whether the clock decided how much was searched
-        self.notes: list[str] = []
+        run.rounding = 0.0 if instance.whole else _ENOUGH
         self._climbed = 0.0
 
     def improve(self) -> None:
@@ -139,46 +151,26 @@ class _Work:
             self._climb(dual, steps)
             self._follow(dual)
             most -= 1
+            if self._refutes(dual):
+                self.run.infeasible = True
+                return
         self._offer_certificate(dual)
         if not self._done():
             self._solve_rest(dual)
 
     def solution(self) -> AllocatedSolution:
         """Put the answer together."""
-        run, plan = self.run, self.search.best
-        run.leave()
-        if self.infeasible:
-            return AllocatedSolution("infeasible", seconds=run.seconds, notes=tuple(self.notes))
-        flow = flows(self.instance, plan)
-        return AllocatedSolution(
-            status=self._status(),
-            objective=run.best,
-            bound=run.bound,
-            gap=run.gap,
-            bound_kind=self.bound_kind,
-            selected=None if plan is None else np.flatnonzero(plan.open_sites),
-            assignment=most_served_by(flow),
-            certificate=self.certificate,
-            seconds=run.seconds,
-            reproducible=not (run.cut or self.by_clock),
-            notes=tuple(self.notes),
-            flow=flow,
-        )
+        plan = self.search.best
+        found = self.run.solution(None if plan is None else np.flatnonzero(plan.open_sites))
+        return allocated(found, flows(self.instance, plan))
 
     @property
     def best(self) -> float:
         """Cost of the best plan, infinite without one."""
         return math.inf if self.search.best is None else self.search.best.cost
 
-    def _status(self) -> Status:
-        gap = self.run.gap
-        if gap is not None and (gap == 0.0 or (gap <= _ENOUGH and not self.original.whole)):
-            return "optimal"
-        return "stopped" if self.run.cut or self.search.best is None else "feasible"
-
     def _done(self) -> bool:
-        rounding = not self.original.whole and self.run.gap is not None and self.run.gap <= _ENOUGH
-        return rounding or self.run.good_enough() or self.run.must_stop()
+        return self.run.good_enough() or self.run.must_stop()
 
     def _stops(self) -> bool:
         """Whether the limits leave no more time for search and dual ascent."""
@@ -187,7 +179,7 @@ class _Work:
         if limits.work_limit is not None and worked >= _BEFORE_BACKEND * limits.work_limit:
             return True
         if limits.time_limit is not None and self.run.elapsed >= _BEFORE_BACKEND * limits.time_limit:
-            self.by_clock = True
+            self.run.by_clock = True
             return True
         return self.run.must_stop()
 
@@ -197,11 +189,18 @@ class _Work:
         return math.ceil(aim - 1e-9) - 1.0 if self.original.whole and math.isfinite(aim) else aim
 
     def _begin(self) -> None:
-        """Open every site, and close what saves by it."""
-        every = ~self.instance.closed
-        self.search.look(every)
+        """Open every site, or the largest ones where their number is given, and move on to what saves."""
+        first: NDArray[np.bool_] | None = ~self.instance.closed
+        if self.instance.stations is not None:
+            largest = (
+                np.zeros(self.instance.sites) if self.instance.capacity is None else -self.instance.capacity
+            )
+            first = self.search.repaired(self.instance.opened, largest)
+        if first is None:
+            return
+        self.search.look(first)
         self._tell()
-        self.search.improve(every, self._share_of_work(_FIRST_SEARCH))
+        self.search.improve(first, self._share_of_work(_FIRST_SEARCH))
         self._tell()
 
     def _share_of_work(self, work: float) -> float:
@@ -240,6 +239,15 @@ class _Work:
         rounding = 1e-6 if self.original.whole else -0.5 * _ENOUGH * abs(self.best)
         return math.isfinite(self.best) and bool(dual.bound >= self._limit() + rounding)
 
+    def _refutes(self, dual: AllocationDual) -> bool:
+        """Whether the multipliers prove more than any plan can cost, so that there is none."""
+        if self.search.best is not None:
+            return False
+        dearest = np.zeros(self.instance.points)
+        np.maximum.at(dearest, self.instance.row, self.instance.cost)
+        most = float(dearest.sum() + self.instance.opening.sum()) * (1.0 + _ENOUGH)
+        return dual.bound > most and self._certificate(dual).bound(self.original) > most
+
     def _relaxed(self, dual: AllocationDual) -> bool:
         """Take the multipliers of the linear program itself where it is small; say whether there are any."""
         if self.instance.row.size > _LINEAR or not self.instance.points or self.run.must_stop():
@@ -250,7 +258,7 @@ class _Work:
         try:
             found = glop.multipliers(relaxed(core.matrix()), seconds, self.run.cancel)
         except BackendError as failure:
-            self.notes.append(f"{failure}; the bound is the best found without it")
+            self.run.notes.append(f"{failure}; the bound is the best found without it")
             return False
         if found is None or not np.isfinite(found).all():
             return False
@@ -261,16 +269,13 @@ class _Work:
         self._follow(dual)
         return True
 
+    def _certificate(self, dual: AllocationDual) -> AllocationCertificate:
+        return certify_allocation(self.original, dual.rows, dual.prices)
+
     def _offer_certificate(self, dual: AllocationDual) -> None:
-        certificate = certify_allocation(self.original, dual.rows, dual.prices)
-        bound = certificate.bound(self.original)
-        if bound > self.best:
-            # Sums of floats may be off by their last place, never by more.
-            if bound > self.best * (1 + 1e-9):
-                raise WrongAnswer(f"multipliers prove {bound!r}, but a plan costs {self.best!r}")
-            bound = self.best
-        self.certificate, self.bound_kind = certificate, "dual-certificate"
-        self.run.tell(bound=bound)
+        certificate = self._certificate(dual)
+        bound = self.run.up_to_best(certificate.bound(self.original))
+        self.run.offer_bound(bound, "dual-certificate", certificate)
 
     def _solve_rest(self, dual: AllocationDual) -> None:
         """Give what is left to a backend, from the best plan so far."""
@@ -278,7 +283,7 @@ class _Work:
         known = self.search.best is not None
         core = left(dual, self._limit()) if known else everything(self.instance)
         if core.pairs.size > _LARGEST:
-            self.notes.append("too much is left for a backend; the bound is that of the multipliers")
+            self.run.notes.append("too much is left for a backend; the bound is that of the multipliers")
         elif not core.feasible:
             self._offer_backend_bound(self._unbeaten())
         else:
@@ -292,25 +297,17 @@ class _Work:
 
     def _ask(self, core: AllocationCore) -> None:
         matrix, unbeaten = core.matrix(), self._unbeaten()
-        backend = self.chosen or backends.fitting(matrix)
-        limits, plan = self._limits_left(backend), self.search.best
-        hooks = Hooks(
+        plan = self.search.best
+        self.run.worked = self._climbed + self.search.work
+        ask(
+            self.run,
+            self.chosen or backends.fitting(matrix),
+            matrix,
+            lambda answer: self._believe(answer, core, unbeaten),
+            gap=self.run.limits.gap,
             start=None if plan is None else core.start(plan, matrix),
             report=lambda _best, bound: self.run.show(None, None if bound is None else min(unbeaten, bound)),
-            cancel=self.run.cancel,
         )
-        began = self.run.elapsed
-        try:
-            answer = checked(backend, matrix, backend.solve(matrix, limits, hooks))
-            self._believe(answer, core, unbeaten)
-        except BackendError as failure:
-            self.notes.append(f"{failure}; the plan is the best found without it")
-        ended = limits.time_limit is not None and self.run.elapsed - began >= 0.98 * limits.time_limit
-        if not self._good() and (ended or self.run.cancelled):
-            self.run.cut = True
-
-    def _good(self) -> bool:
-        return self.run.good_enough() or self._status() == "optimal"
 
     def _believe(self, answer: Answer, core: AllocationCore, unbeaten: float) -> None:
         """Take over a backend's plan and bound; no plan outside what is left beats `unbeaten`."""
@@ -318,7 +315,7 @@ class _Work:
             self._take(answer.values, core)
         if answer.status == "infeasible":
             if self.search.best is None:
-                self.infeasible = True
+                self.run.infeasible = True
             else:
                 self._offer_backend_bound(unbeaten)
             return
@@ -341,19 +338,8 @@ class _Work:
         self._tell()
 
     def _offer_backend_bound(self, bound: float) -> None:
-        bound = min(bound, self.best)
-        if self.run.bound is None or bound > self.run.bound:
-            self.bound_kind = "backend"
-        self.run.tell(bound=bound)
+        self.run.offer_bound(min(bound, self.best), "backend")
 
     def _rounded(self, bound: float) -> float:
         """Round a backend's bound up to the next whole number, where every objective is one."""
-        noise = max(1e-6, 1e-9 * abs(bound))
-        return float(math.ceil(bound - noise)) if self.original.whole and noise < 0.5 else bound
-
-    def _limits_left(self, backend: Backend) -> Limits:
-        """Limits for the backend: a tenth of the work at least, whatever has been spent."""
-        run, work = self.run, self.run.limits.work_limit
-        if work is not None:
-            work = max(work - self._climbed - self.search.work, 0.1 * work)
-        return limits_for(backend, run.limits, seconds=run.seconds_left, work=work, gap=run.limits.gap)
+        return whole_bound(bound) if self.original.whole else bound

@@ -21,6 +21,7 @@ _SECONDS_PER_PAIR = 0.1e-6  # of a look at all moves, or at a plan
 _SECONDS_PER_FLOW = 1e-6  # of a transportation problem, by the pair
 _SECONDS_PER_LOOK = 0.2e-3  # besides
 _EXCHANGES = 2000  # sites up to which exchanges are looked at all together
+_PROMISING = 1000  # exchanges that are tried where the number of stations leaves no other move
 _NEIGHBOURS = 5  # sites that promise the most, exchanged before the others
 _LEAST = 1e-12  # part of the cost that a move has to save
 
@@ -42,10 +43,9 @@ class AllocationSearch:
         self.work = 0.0  # units, about a second each
         self._stop = stop
         self._seen: set[bytes] = set()
-        flows = instance.capacity is not None
-        self._per_plan = _SECONDS_PER_LOOK + instance.row.size * (
-            _SECONDS_PER_FLOW if flows else _SECONDS_PER_PAIR
-        )
+        per_pair = _SECONDS_PER_PAIR if instance.capacity is None else _SECONDS_PER_FLOW
+        used = 1.0 if instance.stations is None else instance.stations / max(instance.sites, 1)
+        self._per_plan = _SECONDS_PER_LOOK + per_pair * used * instance.row.size
 
     def look(self, open_sites: NDArray[np.bool_]) -> Allocation | None:
         """Serve from a set of sites and keep the best plan; None if there is none, or the set is known."""
@@ -72,11 +72,16 @@ class AllocationSearch:
     ) -> NDArray[np.bool_] | None:
         """Open further sites, those of the least reduced cost first, until the demand points can be served.
 
+        Where the number of stations is given, sites are opened or closed until there are so many, and
+        exchanged for others that serve or hold more.
+
         Parameters
         ----------
         open_sites, reduced
             (M,) bool, and (M,) what each site adds to the bound.
         """
+        if self.instance.stations is not None:
+            return self._exchanged(self._so_many(open_sites, reduced))
         result = open_sites | self.instance.opened
         order = np.argsort(reduced, kind="stable")
         more = order[~result[order] & ~self.instance.closed[order]]
@@ -88,10 +93,37 @@ class AllocationSearch:
             more, step = more[step:], 2 * step
         return result
 
+    def _so_many(self, open_sites: NDArray[np.bool_], reduced: NDArray[np.float64]) -> NDArray[np.bool_]:
+        """Open the required sites, then those of a set, then others, each by its reduced cost."""
+        instance, result = self.instance, self.instance.opened.copy()
+        order = np.lexsort((reduced, ~open_sites))
+        result[order[instance.free[order]][: instance.more]] = True
+        return result
+
+    def _exchanged(self, result: NDArray[np.bool_]) -> NDArray[np.bool_] | None:
+        """Close what serves or holds the least for what serves or holds more, until all may be served."""
+        instance = self.instance
+        for _ in range(2 * result.size):
+            if self._may_serve(result):
+                return result
+            servers = np.bincount(instance.row, result[instance.site], instance.points)
+            lost = np.bincount(instance.site, servers[instance.row] == 1, instance.sites)
+            won = np.bincount(instance.site, servers[instance.row] == 0, instance.sites)
+            held = np.zeros(instance.sites) if instance.capacity is None else instance.capacity
+            leaving, coming = np.flatnonzero(result & instance.free), np.flatnonzero(~result & instance.free)
+            if not leaving.size or not coming.size:
+                return None
+            site_out = leaving[np.lexsort((held[leaving], lost[leaving]))[0]]
+            site_in = coming[np.lexsort((-held[coming], -won[coming]))[0]]
+            if won[site_in] <= lost[site_out] and held[site_in] <= held[site_out]:
+                return None
+            result = _changed(result, int(site_in), int(site_out))
+        return None
+
     def improve(self, open_sites: NDArray[np.bool_], work: float) -> None:
         """Move from a set of sites as long as that saves, for some units of work."""
         end = self.work + work
-        if self.instance.capacity is None:
+        if self.instance.capacity is None and self.instance.stations is None:
             self._move_together(open_sites.copy(), end)
         else:
             self._move_one_by_one(open_sites, end)
@@ -136,6 +168,10 @@ class AllocationSearch:
     def _neighbours(self, plan: Allocation) -> Iterator[NDArray[np.bool_]]:
         """Yield sets with a site less, a site more, a site exchanged; those that serve little leave first."""
         instance = self.instance
+        if instance.stations is not None:
+            for site, out in _Moves(instance, plan.open_sites).most_promising():
+                yield _changed(plan.open_sites, site, out)
+            return
         served = np.bincount(instance.site, plan.share, instance.sites)
         opened = np.flatnonzero(plan.open_sites & ~instance.opened)
         leaving = opened[
@@ -198,8 +234,7 @@ class _Moves:
 
     def best(self) -> tuple[int, int]:
         """Return the site to open and the one to close, -1 for none, of the move that saves the most."""
-        gain = np.where(self.open | self.instance.closed, -np.inf, self.savings())
-        loss = np.where(self.open & ~self.instance.opened, self.losses(), np.inf)
+        gain, loss = self._each()
         least = _LEAST * float(self._near.sum() + self.instance.opening[self.open].sum())
         site_in, site_out = int(gain.argmax()), int(loss.argmin())
         if max(gain[site_in], -loss[site_out]) > least:
@@ -210,6 +245,22 @@ class _Moves:
         place = int(exchanged.argmax())
         site_in, site_out = divmod(place, self.instance.sites)
         return (site_in, site_out) if exchanged[site_in, site_out] > least else (-1, -1)
+
+    def most_promising(self) -> list[tuple[int, int]]:
+        """Return exchanges, as the site to open and the one to close, those that save the most first."""
+        gain, loss = self._each()
+        coming, leaving = np.flatnonzero(np.isfinite(gain)), np.flatnonzero(np.isfinite(loss))
+        saved = gain[coming, None] - loss[None, leaving]
+        if self.instance.sites <= _EXCHANGES:
+            saved = saved + self._both()[np.ix_(coming, leaving)]
+        places = np.argsort(-saved, axis=None, kind="stable")[:_PROMISING]
+        site_in, site_out = np.unravel_index(places, saved.shape)
+        return list(zip(coming[site_in].tolist(), leaving[site_out].tolist(), strict=True))
+
+    def _each(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return (M,) what opening each site saves, and what closing it loses; infinite where barred."""
+        gain = np.where(self.open | self.instance.closed, -np.inf, self.savings())
+        return gain, np.where(self.open & ~self.instance.opened, self.losses(), np.inf)
 
     def _both(self) -> NDArray[np.float64]:
         """Return (M, M) what opening one site saves of the loss of closing another."""

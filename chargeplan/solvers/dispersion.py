@@ -17,17 +17,15 @@ from scipy.sparse import csr_array, vstack
 from chargeplan.errors import BackendError
 from chargeplan.solvers import backends
 from chargeplan.solvers.asking import ask
-from chargeplan.solvers.backends import glop
-from chargeplan.solvers.matrix import MatrixModel
+from chargeplan.solvers.cliques import at_most_one, cliques, partition, prices
 from chargeplan.solvers.solution import Run
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from numpy.typing import NDArray
 
     from chargeplan.events import Cancel, OnEvent
     from chargeplan.solvers.backends.base import Answer, Backend
+    from chargeplan.solvers.matrix import MatrixModel
     from chargeplan.solvers.solution import Limits, Solution
 
 _STARTS = 30  # sites, at most, from which stations are spread
@@ -272,7 +270,7 @@ class _Work:
     def _refute_by_groups(self, index: int) -> bool:
         """Prove that stations cannot keep a distance: the sites fall into fewer groups of nearer ones."""
         self.run.enter("bound")
-        groups = _partition(self.between, float(self.radii[index]))
+        groups = partition(self.between, float(self.radii[index]))
         if len(groups) >= self.instance.stations:
             return False
         certificate = _certificate([self.sites[group] for group in groups], np.ones(len(groups)))
@@ -282,48 +280,31 @@ class _Work:
         """Prove by the multipliers of cliques that so many stations cannot keep a distance."""
         self.run.enter("bound")
         self.run.worked += _UNIT
-        groups = _cliques(self.between, float(self.radii[index]), self.run.must_stop)
+        groups = cliques(self.between, float(self.radii[index]), self.run.must_stop)
         if not groups:
             return False
-        model = replace(
-            self._model(groups),
-            objective=-np.ones(self.sites.size),
-            upper=np.full(self.sites.size, np.inf),
-            integral=np.zeros(self.sites.size, np.bool_),
-        )
         try:
-            duals = glop.multipliers(model, self.run.seconds_left, self.run.cancel)
+            found = prices(
+                at_most_one(groups, self.opened),
+                np.ones(self.sites.size),
+                self.run.seconds_left,
+                self.run.cancel,
+            )
         except BackendError as failure:
             self.run.notes.append(f"{failure}; the distance {self.radii[index]} was left to a backend")
             return False
-        if duals is None or not np.isfinite(duals).all():
+        if found is None:
             return False
-        certificate = _certificate([self.sites[group] for group in groups], -duals)
+        certificate = _certificate([self.sites[group] for group in groups], found)
         return self._offer_certificate(certificate, float(self.radii[index]))
-
-    def _model(self, groups: list[NDArray[np.int64]]) -> MatrixModel:
-        """Allow one station at most in each group."""
-        sites, count = self.sites.size, len(groups)
-        indptr = np.concatenate(([0], np.cumsum([group.size for group in groups])))
-        indices = np.concatenate(groups)
-        return MatrixModel(
-            objective=np.zeros(sites),
-            rows=csr_array((np.ones(indices.size), indices, indptr), shape=(count, sites)),
-            row_lower=np.full(count, -np.inf),
-            row_upper=np.ones(count),
-            lower=self.opened.astype(np.float64),
-            upper=np.ones(sites),
-            integral=np.ones(sites, np.bool_),
-            implied=np.zeros(sites, np.bool_),
-        )
 
     def _ask(self, index: int) -> bool | None:
         """Ask a backend whether the stations can keep a distance; None without an answer."""
         self.run.enter("solve")
-        groups = _cliques(self.between, float(self.radii[index]), self.run.must_stop)
+        groups = cliques(self.between, float(self.radii[index]), self.run.must_stop)
         if not groups:
             return None
-        model = _at_least(self._model(groups), self.instance.stations)
+        model = _at_least(at_most_one(groups, self.opened), self.instance.stations)
         backend = self.chosen or backends.find("ortools")
         return ask(self.run, backend, model, lambda answer: self._believe(answer, index))
 
@@ -358,57 +339,6 @@ def _spread_from(between: NDArray[np.float64], start: NDArray[np.int64], station
         near = np.minimum(near, between[:, site])
         near[site] = -np.inf
     return np.array(plan, np.int64)
-
-
-def _partition(between: NDArray[np.float64], distance: float) -> list[NDArray[np.int64]]:
-    """Part the sites into groups in which all are nearer than a distance, beginning with the most remote."""
-    excludes = between < distance
-    np.fill_diagonal(excludes, val=False)
-    left = np.ones(len(between), np.bool_)
-    groups: list[NDArray[np.int64]] = []
-    for site in np.argsort(-between.sum(axis=1), kind="stable").tolist():
-        if left[site]:
-            near = np.flatnonzero(excludes[site] & left)
-            group = _grown(excludes, near[np.argsort(-between[site, near], kind="stable")], site)
-            left[group] = False
-            groups.append(group)
-    return groups
-
-
-def _cliques(
-    between: NDArray[np.float64], distance: float, stop: Callable[[], bool]
-) -> list[NDArray[np.int64]]:
-    """Cover every pair nearer than a distance by groups in which all are; every site is in a group.
-
-    Each group is grown from a pair that is not covered yet, by the sites nearest to the first. None are
-    returned where there was no time for all.
-    """
-    excludes = between < distance
-    np.fill_diagonal(excludes, val=False)
-    left = excludes.copy()
-    groups: list[NDArray[np.int64]] = []
-    for site in range(len(excludes)):
-        if stop():
-            return []
-        near = np.flatnonzero(excludes[site])
-        near = near[np.argsort(between[site, near], kind="stable")]
-        if not near.size:
-            groups.append(np.array([site]))
-        while left[site].any():
-            group = _grown(excludes, np.append(near[left[site, near]][:1], near), site)
-            left[np.ix_(group, group)] = False
-            groups.append(group)
-    return groups
-
-
-def _grown(excludes: NDArray[np.bool_], order: NDArray[np.int64], site: int) -> NDArray[np.int64]:
-    """Grow a group from a site, by others in an order, as long as they exclude all before them."""
-    group, fitting = [site], excludes[site].copy()
-    for other in order.tolist():
-        if fitting[other]:
-            group.append(other)
-            fitting &= excludes[other]
-    return np.sort(np.array(group))
 
 
 def _certificate(groups: list[NDArray[np.int64]], multipliers: NDArray[np.float64]) -> DispersionCertificate:

@@ -42,6 +42,22 @@ class Case:
         """The least distance between two chosen sites."""
         return float(min(self.distance[a, b] for a, b in itertools.combinations(chosen, 2)))
 
+    def heaviest(self, separation: float) -> float:
+        """The most weight of sites that are all so far apart; -infinite where none are."""
+        required, forbidden = set(self.given.get("required", [])), set(self.given.get("forbidden", []))
+        sites = range(self.distance.shape[1])
+        return max(
+            (
+                float(self.weight[list(chosen)].sum())
+                for count in range(len(sites) + 1)
+                for chosen in itertools.combinations(sites, count)
+                if required <= set(chosen)
+                and not forbidden & set(chosen)
+                and all(self.distance[a, b] >= separation for a, b in itertools.combinations(chosen, 2))
+            ),
+            default=float("-inf"),
+        )
+
 
 def random_case(seed: int, *, square: bool = False) -> Case:
     """Draw a case: whole or broken distances, ties, weights of 0, pairs that are not allowed, given sites."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from scipy.optimize import linprog
@@ -19,12 +19,14 @@ class Facilities:
     demand: np.ndarray
     single_source: bool = False
     given: dict[str, list[int]] = field(default_factory=dict)
+    stations: int | None = None
 
     def least(self) -> float:
         """The least cost of all plans; infinite where there is none."""
         required, forbidden = set(self.given.get("required", [])), set(self.given.get("forbidden", []))
         sites = range(self.opening.size)
-        sets = itertools.chain.from_iterable(itertools.combinations(sites, k) for k in range(len(sites) + 1))
+        sizes = range(len(sites) + 1) if self.stations is None else [self.stations]
+        sets = itertools.chain.from_iterable(itertools.combinations(sites, k) for k in sizes)
         permitted = [list(s) for s in sets if required <= set(s) and not forbidden & set(s)]
         return min((self.opening[s].sum() + self.served(s) for s in permitted), default=np.inf)
 
@@ -79,3 +81,16 @@ def random_facilities(seed: int) -> Facilities:
     required = order[len(forbidden) : len(forbidden) + int(rng.integers(0, 2))]
     given = {"required": required, "forbidden": forbidden}
     return Facilities(cost, opening, capacity, demand, kind == "single", given)
+
+
+def random_clusters(seed: int) -> Facilities:
+    """Draw a case with a number of stations, which cost nothing, and capacities that they need or miss."""
+    rng = np.random.default_rng(seed)
+    case = random_facilities(3 * seed + 1 + seed % 2)
+    sites, (required, forbidden) = case.opening.size, (case.given["required"], case.given["forbidden"])
+    if len(forbidden) == sites:
+        return random_clusters(seed + 100_000)
+    stations = int(rng.integers(max(1, len(required)), sites - len(forbidden) + 1))
+    assert case.capacity is not None
+    capacity = np.ceil(case.capacity * sites / stations * rng.uniform(0.7, 1.2))
+    return replace(case, opening=np.zeros(sites), capacity=capacity, stations=stations)

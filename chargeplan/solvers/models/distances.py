@@ -41,6 +41,24 @@ def checked_distance(distance: ArrayLike) -> NDArray[np.float64]:
     return table
 
 
+def checked_between(distance: ArrayLike) -> NDArray[np.float64]:
+    """Return (M, M) distances between sites that are the same in both directions: the shorter one.
+
+    Raises
+    ------
+    InputError
+        Not square, or with a distance that is negative, infinite or not a number.
+    """
+    table = checked_distance(distance)
+    if table.shape[0] != table.shape[1]:
+        raise InputError(f"distance has the shape {table.shape}; it must be sites x sites")
+    table = np.minimum(table, table.T)
+    np.fill_diagonal(table, 0.0)
+    if not np.isfinite(table).all():
+        raise InputError("distance must be finite between every two sites")
+    return table
+
+
 def checked_given(
     required: Sites, forbidden: Sites, size: int
 ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:

@@ -109,6 +109,7 @@ def allocation_instance(  # noqa: PLR0913 - one argument for each part of the pr
     capacity: NDArray[np.float64] | None,
     given: tuple[NDArray[np.bool_], NDArray[np.bool_]],
     single_source: bool,
+    stations: int | None = None,
 ) -> AllocationInstance:
     """Put a facility location problem together: pairs in order, and none that no single source can serve.
 
@@ -118,7 +119,7 @@ def allocation_instance(  # noqa: PLR0913 - one argument for each part of the pr
         How many demand points there are.
     row, site, cost
         (P,) pairs.
-    opening, demand, capacity, single_source
+    opening, demand, capacity, single_source, stations
         As `AllocationInstance` has them.
     given
         Masks of the sites that must be open and of those that must be closed.
@@ -130,7 +131,16 @@ def allocation_instance(  # noqa: PLR0913 - one argument for each part of the pr
     if capacity is not None:
         capacity = np.minimum(capacity, np.nextafter(demand.sum(), np.inf))
     return AllocationInstance(
-        points, row[order], site[order], cost[order], opening, demand, capacity, *given, single_source
+        points,
+        row[order],
+        site[order],
+        cost[order],
+        opening,
+        demand,
+        capacity,
+        *given,
+        single_source,
+        stations,
     )
 
 

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from chargeplan.errors import InputError
 from chargeplan.solvers.dispersion import DispersionInstance, solve
-from chargeplan.solvers.models.distances import checked_distance, checked_given, checked_stations
+from chargeplan.solvers.models.distances import checked_between, checked_given, checked_stations
 from chargeplan.solvers.solution import Limits, Solution
 
 if TYPE_CHECKING:
-    from numpy.typing import ArrayLike, NDArray
+    from numpy.typing import ArrayLike
 
     from chargeplan.events import Cancel, OnEvent
     from chargeplan.solvers.models.arrays import Sites
@@ -67,7 +65,7 @@ def p_dispersion(  # noqa: PLR0913 - the engine's keywords, common to all models
     facility dispersion. Sayah & Irnich (2017), A new compact formulation for the discrete p-dispersion
     problem.
     """
-    table = _checked_square(checked_distance(distance))
+    table = checked_between(distance)
     opened, closed = checked_given(required, forbidden, table.shape[1])
     number = checked_stations(stations, opened, closed)
     if number < 2:
@@ -75,14 +73,3 @@ def p_dispersion(  # noqa: PLR0913 - the engine's keywords, common to all models
     limits = Limits(time_limit, gap, work_limit, threads, seed)
     instance = DispersionInstance(table, number, opened, closed)
     return solve(instance, limits, backend=backend, on_event=on_event, cancel=cancel)
-
-
-def _checked_square(table: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return distances that are the same in both directions."""
-    if table.shape[0] != table.shape[1]:
-        raise InputError(f"distance has the shape {table.shape}; it must be sites x sites")
-    table = np.minimum(table, table.T)
-    np.fill_diagonal(table, 0.0)
-    if not np.isfinite(table).all():
-        raise InputError("distance must be finite between every two sites")
-    return table
