@@ -59,12 +59,16 @@ class InfeasibleRecord(Record):
         description="demand points that no permitted sites can serve, by standard"
     )
     radius_needed_m: dict[str, float | None] = Field(
-        description="at which these sites could serve them, by standard"
+        description="smallest radius at which these sites, all open, keep each required standard; "
+        "one that says less than its radius needs more than this; null where no radius would do"
     )
     limit: float | None = Field(
         description="the number of stations or the budget asked for, where that is too small"
     )
     limit_needed: float | None = Field(description="a number or budget that is known to do")
+    limit_at_least: float | None = Field(
+        default=None, description="no smaller number or budget does: proven; equal to limit_needed: the least"
+    )
 
 
 class InputRecord(Record):

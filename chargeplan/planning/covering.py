@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from chargeplan.planning.formulate import formulate
@@ -45,6 +46,7 @@ def cover_demand(
     objective
         Another one than the scenario's.
     """
+    attempts.watch.enter("formulate")
     formulation = formulate(problem, coverage, objective)
     model, solution, why = _solved(problem, formulation, attempts)
     opened = open_sites(solution, model.opened)
@@ -67,13 +69,13 @@ def _solved(
         return model, solution, None
     rest = without_unreachable(model)
     solution = attempts.covering(rest)
-    needed = None
+    least = None
     if solution.status == "infeasible":
         if rest.limit is not None:
-            needed = least_limit(rest, attempts.covering)
+            least = least_limit(rest, partial(attempts.covering, part=0.5))  # the rest has to be planned too
         rest = as_far_as_possible(rest)
         solution = without_bound(attempts.covering(rest))
-    return rest, solution, explain(problem, formulation, needed)
+    return rest, solution, explain(problem, formulation, least)
 
 
 def without_bound(solution: Solution) -> Solution:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+import math
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from chargeplan.errors import WrongAnswer
 from chargeplan.plan.record import InfeasibleRecord
-from chargeplan.planning.serve import distance_to_last_needed
-from chargeplan.units import format_length
+from chargeplan.planning.radius_needed import radius_needed
+from chargeplan.units import format_share
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -17,7 +19,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from chargeplan.planning.formulate import Formulation
-    from chargeplan.problem import Problem
+    from chargeplan.problem import Problem, Standard
+    from chargeplan.scenario import Objective
     from chargeplan.solvers.models.covering import CoveringModel
     from chargeplan.solvers.solution import Solution
 
@@ -60,34 +63,61 @@ def as_far_as_possible(model: CoveringModel) -> CoveringModel:
     return replace(model, must=nobody, value=value, targets=np.empty(0), group=np.full(model.group.size, -1))
 
 
-def least_limit(model: CoveringModel, attempt: Callable[[CoveringModel], Solution]) -> float | None:
-    """Find a number of stations, or a budget, that is known to satisfy every row and target.
+@dataclass(frozen=True)
+class LeastLimit:
+    """What is known of the smallest limit that satisfies every row and target.
+
+    Parameters
+    ----------
+    known
+        Usage of a plan that satisfies them; None where none was found.
+    proven
+        No smaller usage does; None where nothing is proven.
+    """
+
+    known: float | None
+    proven: float | None
+
+
+def least_limit(model: CoveringModel, attempt: Callable[[CoveringModel], Solution]) -> LeastLimit:
+    """Find the smallest number of stations, or budget, that satisfies every row and target.
 
     Parameters
     ----------
     model
         A maximising model whose limit is too small.
     attempt
-        Solves a model.
+        Solves a model within limits; both figures are as good as it gets.
 
-    Returns
-    -------
-    float or None
-        The usage of a plan that satisfies them; None where the search finds none.
+    Raises
+    ------
+    WrongAnswer
+        The limit is not too small.
     """
     nothing = np.zeros(model.value.size)
-    return attempt(replace(model, maximise=False, cost=model.usage, limit=None, value=nothing)).objective
+    found = attempt(replace(model, maximise=False, cost=model.usage, limit=None, value=nothing))
+    limit = math.inf if model.limit is None else model.limit
+    if found.objective is not None and found.objective <= limit * (1 + 1e-12):
+        raise WrongAnswer(
+            f"{limit:g} was called too little for the required standards; {found.objective:g} does"
+        )
+    return LeastLimit(found.objective, found.bound)
 
 
-def explain(problem: Problem, formulation: Formulation, permitted_need: float | None) -> InfeasibleRecord:
+def explain(problem: Problem, formulation: Formulation, least: LeastLimit | None) -> InfeasibleRecord:
     """Say why the required standards cannot be met and what would make it possible.
 
     Parameters
     ----------
     problem, formulation
         What was asked.
-    permitted_need
-        A limit that is known to do, where the limit is the reason.
+    least
+        The smallest limit that would do, where the limit is the reason.
+
+    Returns
+    -------
+    InfeasibleRecord
+        With the smallest radius of every required standard, whether it can hold or not.
     """
     model = formulation.model
     unreachable = model.unreachable()
@@ -95,22 +125,23 @@ def explain(problem: Problem, formulation: Formulation, permitted_need: float | 
     radius: dict[str, float | None] = {}
     reasons: list[str] = []
     for standard, rows, group in zip(problem.standards, formulation.rows, formulation.groups, strict=True):
-        blocked = unreachable[rows]
-        short = group is not None and _reach(model, group, unreachable) < model.targets[group] * (1 - 1e-12)
-        if not standard.required or not blocked.any() or not (short or model.must[rows][blocked].any()):
+        if not standard.required:
             continue
-        counts[standard.name] = int(blocked.sum())
-        last = distance_to_last_needed(standard, problem.sites, problem.sites.status != "forbidden")
-        radius[standard.name] = _radius_needed(last, standard.points.weight, standard.share)
-        reasons.append(_reason(standard.name, counts[standard.name], radius[standard.name]))
-    if permitted_need is not None or not reasons:
-        reasons.append(_limit_reason(model.limit, permitted_need))
+        blocked = unreachable[rows]
+        radius[standard.name] = radius_needed(standard, problem.sites, ~blocked)
+        short = group is not None and _reach(model, group, unreachable) < model.targets[group] * (1 - 1e-12)
+        if blocked.any() and (short or model.must[rows][blocked].any()):
+            counts[standard.name] = int(blocked.sum())
+            reasons.append(_reason(standard, blocked, radius[standard.name]))
+    if least is not None:
+        reasons.append(_limit_reason(problem.scenario.objective, model.limit, least))
     return InfeasibleRecord(
         reasons=reasons,
         uncoverable=counts,
         radius_needed_m=radius,
-        limit=model.limit if permitted_need is not None else None,
-        limit_needed=permitted_need,
+        limit=None if least is None else model.limit,
+        limit_needed=None if least is None else least.known,
+        limit_at_least=None if least is None else least.proven,
     )
 
 
@@ -118,24 +149,43 @@ def _reach(model: CoveringModel, group: int, unreachable: NDArray[np.bool_]) -> 
     return float(model.group_weights(~unreachable)[group])
 
 
-def _radius_needed(distance: NDArray[np.float64], weight: NDArray[np.float64], share: float) -> float | None:
-    """Smallest radius at which the permitted sites, all open, would serve the share."""
-    order = np.argsort(distance, kind="stable")
-    enough = np.cumsum(weight[order]) >= share * weight.sum() * (1 - 1e-12)
-    place = distance.size - 1 if share == 1.0 else int(np.argmax(enough))
-    needed = float(distance[order][place])
-    return needed if np.isfinite(needed) else None
-
-
-def _reason(name: str, count: int, radius: float | None) -> str:
-    remedy = (
-        "no radius would do" if radius is None else f"a radius of more than {format_length(radius)} would do"
-    )
+def _reason(standard: Standard, blocked: NDArray[np.bool_], radius: float | None) -> str:
+    count, weight = int(blocked.sum()), standard.points.weight
     are = "demand point is" if count == 1 else "demand points are"
-    return f"{name}: {count:,} {are} out of reach of enough permitted sites; with these sites {remedy}"
+    reason = f"{standard.name}: {count:,} {are} out of reach of enough permitted sites"
+    if standard.share < 1.0:
+        most = float(weight[~blocked].sum() / weight.sum())
+        reason += (
+            f", the others are {format_share(most)} of the weight and {format_share(standard.share)} is asked"
+        )
+    if radius is None:
+        return f"{reason}; with these sites no radius would do"
+    more = "more than " if standard.strict else ""
+    return f"{reason}; with these sites a radius of {more}{_rounded_up(radius)} would do"
 
 
-def _limit_reason(limit: float | None, needed: float | None) -> str:
-    if needed is None:
-        return "the required standards contradict each other or the limit"
-    return f"the required standards need more than {limit:,.6g}; {needed:,.6g} is known to do"
+def _rounded_up(metres: float) -> str:
+    """Write a length to the next centimetre, so that whoever types it has enough."""
+    centimetres = math.ceil(metres * 100)
+    if centimetres < 100_000:
+        return f"{centimetres / 100:.2f}".rstrip("0").rstrip(".") + " m"
+    return f"{centimetres / 100_000:,.5f}".rstrip("0").rstrip(".") + " km"
+
+
+def _limit_reason(asked: Objective, limit: float | None, least: LeastLimit) -> str:
+    """Say what is too little, what is known to do, and what is proven not to."""
+
+    def amount(value: float | None) -> str:
+        figure = f"{value or 0.0:,.10g}"
+        return f"a budget of {figure}" if asked.budget is not None else f"{figure} new stations"
+
+    reason = f"{amount(limit)} cannot keep the required standards"
+    if least.known is None:
+        enough = "what would do was not found in the time"
+    elif least.proven is not None and least.proven >= least.known * (1 - 1e-9):
+        return f"{reason}; {amount(least.known)} can, and no less"
+    else:
+        enough = f"{amount(least.known)} can"
+    if least.proven is None or limit is None or least.proven <= limit:
+        return f"{reason}; {enough}"
+    return f"{reason}; {enough}, and less than {amount(least.proven)} is proven not to"

@@ -65,6 +65,7 @@ def test_a_share_out_of_reach(out_of_reach, solve, change):
     share = float(1 - 3.5 / weight)
     plan = solve(change(out_of_reach, standards=[out_of_reach.standards[0] | {"share": share}]))
     assert (plan.status, plan.record.rest_status, plan.met) == ("infeasible", "optimal", False)
+    assert "of the weight and" in plan.record.infeasible.reasons[0]
     assert plan.standards[0].weight_covered == weight - 7.0
     assert plan.record.audit.agrees, plan.record.audit.disagreements
 
@@ -73,6 +74,7 @@ def test_more_backup_than_there_are_sites(out_of_reach, solve, change):
     """Ten stations for each point, of nine sites: no radius would do."""
     plan = solve(change(out_of_reach, standards=[out_of_reach.standards[0] | {"stations": 10}]))
     assert plan.record.infeasible.radius_needed_m == {"urban": None}
+    assert "no radius would do" in plan.record.infeasible.reasons[0]
     assert plan.objective == 0.0
     assert plan.record.audit.agrees, plan.record.audit.disagreements
 
@@ -93,8 +95,16 @@ def test_a_limit_too_small(too_few, solve, oracle, change, limit):
     plan = solve(case)
     assert (plan.status, plan.record.rest_status, plan.met) == ("infeasible", "feasible", False)
     why = plan.record.infeasible
-    assert (why.limit, why.limit_needed) == (2.0, small.least_limit())
-    assert (why.uncoverable, why.radius_needed_m) == ({}, {})
+    assert (why.limit, why.limit_needed, why.limit_at_least) == (
+        2.0,
+        small.least_limit(),
+        small.least_limit(),
+    )
+    word = "2 new stations" if limit == "stations" else "a budget of 2"
+    assert why.reasons[0].startswith(f"{word} cannot keep the required standards; ")
+    assert why.reasons[0].endswith("can, and no less")
+    farthest = float(small.promises[0].metres.min(axis=1).max())
+    assert (why.uncoverable, why.radius_needed_m) == ({}, {"urban": pytest.approx(farthest, abs=1e-5)})
     assert plan.bound is plan.gap is plan.bound_kind is None
     assert plan.record.audit.agrees, plan.record.audit.disagreements
     promise = small.promises[0]
