@@ -67,13 +67,17 @@ def test_every_instance_can_be_made(name: str) -> None:
     assert {who for case in cases for who in case.who} <= set(SOLVERS)
 
 
-def test_a_program_runs(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    """One command solves a case and tells its figures."""
-    command = ["run.py", "optima", "--size", "small", "--only", "scp41"]
-    monkeypatch.setattr(sys, "argv", command)
+def test_a_program_writes_its_section(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One command solves a program's cases and writes their figures into its section of the report."""
+    (first, *_) = PROGRAMS["optima"]("small", None)
+    written: dict[str, str] = {}
+    monkeypatch.setitem(run.PROGRAMS, "optima", lambda _size, _data: iter([first]))
+    monkeypatch.setattr(run, "replace_section", written.__setitem__)
+    monkeypatch.setattr(sys, "argv", ["run.py", "optima", "--threads", "1"])
     run.main()
-    told = capsys.readouterr().out
-    assert "| scp41 | chargeplan | 429 | 429 | 429 | 0.00% |" in told
+    assert list(written) == ["Engine: optima"]
+    assert "- Command: `python benchmarks/engine/run.py optima --threads 1`" in written["Engine: optima"]
+    assert "| scp41 | chargeplan | 429 | 429 | 429 | 0.00% |" in written["Engine: optima"]
 
 
 def test_the_city_is_followed(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
