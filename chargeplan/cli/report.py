@@ -43,6 +43,7 @@ CHECKED = {
 }
 RIGHT = {"Demand points", "Weight", "Before", "Covered", "Farthest"}
 WIDTH, INDENT = 110, 10
+MOST_BLOCKS = 10  # printed of those that are not proven again
 
 
 class Report:
@@ -161,13 +162,13 @@ class Report:
         took = f"by {backend} in {reproof.seconds:.1f} s" + ("; interrupted" if reproof.interrupted else "")
         self._line("Again", f"{proven} is proven again, {claimed} is claimed: {count}, {took}")
         unit = 2.0**-reproof.scale
-        for block in reproof.blocks:
-            if block.verdict != "proven":
-                figures = f"claimed {_number(block.claimed * unit)}, proven {_number(block.proven * unit)}"
-                note = f" ({block.note})" if block.note else ""
-                self._line(
-                    "", f"block {block.number} {block.verdict}: {figures} in {block.seconds:.1f} s{note}"
-                )
+        left = [block for block in reproof.blocks if block.verdict != "proven"]
+        for block in left[:MOST_BLOCKS]:
+            figures = f"claimed {_number(block.claimed * unit)}, proven {_number(block.proven * unit)}"
+            note = f" ({block.note})" if block.note else ""
+            self._line("", f"block {block.number} {block.verdict}: {figures} in {block.seconds:.1f} s{note}")
+        if len(left) > MOST_BLOCKS:
+            self._line("", f"and {len(left) - MOST_BLOCKS:,} more, which --json names")
 
     def _title(self, name: str, title: str) -> None:
         self._console.print(Text(printable(f"{name}: {title}" if title else name), style="bold"))
@@ -275,7 +276,7 @@ def _proof(record: PlanRecord) -> str:
     kind = BOUNDS[record.bound_kind]
     if record.gap < 1e-9:
         return f"no better plan exists ({kind})"
-    verb = {"weight": "serve", "separation": "gain"}.get(record.counts, "save")
+    verb = {"min": "save", "max": "serve" if record.counts == "weight" else "gain"}[record.sense]
     more = " more" if record.sense == "max" else ""
     write = format_distance if achieved(record) else _number
     figures = f"{write(record.objective)}, bound {write(record.bound)}"
