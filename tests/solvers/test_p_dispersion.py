@@ -49,17 +49,6 @@ def test_it_finds_and_proves_what_enumeration_finds(seed: int) -> None:
         assert solution.certificate.bound(instance(case)) == expected
 
 
-@pytest.mark.parametrize("backend", ["auto", "ortools:highs", "pulp:cbc"])
-def test_every_backend_finds_the_same(backend: str) -> None:
-    """Fourteen places, five stations."""
-    rng = np.random.default_rng(3)
-    places = rng.integers(0, 50, (14, 2))
-    case = Case(np.linalg.norm(places[:, None] - places, axis=2), np.ones(14), 5)
-    solution = solvers.p_dispersion(case.distance, 5, backend=backend)
-    assert solution.status == "optimal"
-    assert solution.objective == max(map(case.dispersion, case.plans()))
-
-
 def test_seven_houses_in_a_row() -> None:
     """Two stations stand at the ends, three also in the middle, seven everywhere."""
     assert solvers.p_dispersion(LINE, 2).selected.tolist() == [0, 6]

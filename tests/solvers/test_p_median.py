@@ -51,17 +51,6 @@ def test_it_finds_and_proves_what_enumeration_finds(seed: int) -> None:
     assert (nearest == case.distance[:, solution.selected].min(axis=1)).all()
 
 
-@pytest.mark.parametrize("backend", ["ortools:cp-sat", "ortools:highs", "pulp:cbc"])
-def test_every_backend_finds_the_same(backend: str) -> None:
-    """Twenty points and three stations, which the multipliers alone do not prove."""
-    rng = np.random.default_rng(1)
-    places = rng.integers(0, 50, (20, 2))
-    distance = np.rint(np.linalg.norm(places[:, None] - places, axis=2))
-    case = Case(distance, np.ones(20), 3)
-    solution = solvers.p_median(distance, None, 3, backend=backend)
-    assert (solution.status, solution.objective) == ("optimal", case.least(case.median))
-
-
 def random_places(seed: int, *, whole: bool) -> tuple[np.ndarray, np.ndarray]:
     """Draw distances between 40 places, and weights; the LP relaxation leaves a gap."""
     rng = np.random.default_rng(seed)

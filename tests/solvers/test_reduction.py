@@ -8,11 +8,126 @@ import brute_force
 import numpy as np
 import pytest
 from random_models import random_model
+from scipy.optimize import Bounds, LinearConstraint, milp
 from scipy.sparse import csr_array
+from small_facilities import Facilities, random_clusters, random_facilities
 
 from chargeplan.instances.generators import city
 from chargeplan.kernels import coverage
-from chargeplan.solvers.reduction import reduce
+from chargeplan.solvers import reduction as reductions
+from chargeplan.solvers.allocation import AllocationInstance
+from chargeplan.solvers.allocation_core import everything, left
+from chargeplan.solvers.allocation_dual import AllocationDual
+from chargeplan.solvers.matrix import MatrixModel
+from chargeplan.solvers.models.arrays import checked_sites
+from chargeplan.solvers.models.covering import CoveringModel
+from chargeplan.solvers.models.facility_location import allocation_instance
+from chargeplan.solvers.reduction import Reduction, reduce
+
+STEPS = {
+    "given sites and rows out of reach": lambda step: step,  # settled already
+    "equal rows": reductions._merge_rows,
+    "dominated rows": reductions._drop_dominated_rows,
+    "dominated sites": reductions._drop_dominated_sites,
+    "forced sites": reductions._open_forced,
+}
+MUST = {"cover", "backup", "mixed", "rows and budget"}  # settings with rows that must hold
+
+
+def settled(model: CoveringModel) -> Reduction:
+    """The reduction that every other one begins with: what given sites decide is taken out."""
+    rows, sites = (np.arange(size) for size in model.coverage.shape)
+    none = np.empty(0, np.int64)
+    nothing = Reduction(model, model, rows, sites, rows, np.zeros(sites.size, bool), none, 0.0)
+    return reductions._settle(nothing)
+
+
+def solvable(setting: str, seed: int) -> CoveringModel | None:
+    """A model that has a plan."""
+    model = random_model(setting, seed)
+    if (model.must & model.unreachable()).any() or brute_force.best(model).objective is None:
+        return None
+    return model
+
+
+@pytest.mark.parametrize("name", STEPS)
+def test_each_reduction_keeps_the_optimum(setting: str, name: str) -> None:
+    """By itself, in every setting: with a budget, a number, one share or two, with rows and without."""
+    shrunk = 0
+    for model in (solvable(setting, seed) for seed in range(100, 160)):
+        if model is None:
+            continue
+        before = settled(model)
+        step = STEPS[name](before)
+        found = brute_force.best(step.model).objective
+        assert found is not None
+        assert found + step.offset == pytest.approx(brute_force.best(model).objective)
+        reference = model if name.startswith("given") else before.model
+        forced = step.model.opened.any()
+        shrunk += bool(forced or step.model.coverage.shape != reference.coverage.shape)
+    possible = setting in MUST or name not in {"dominated rows", "forced sites"}
+    assert (shrunk > 0) == possible, "a reduction that never does anything is not tried"
+
+
+def milp_optimum(matrix: MatrixModel) -> float | None:
+    """The optimum of a matrix model, by SciPy; None where there is no plan."""
+    if not matrix.objective.size:
+        return None if (matrix.row_lower > 0.0).any() else 0.0
+    answer = milp(
+        -matrix.objective if matrix.maximise else matrix.objective,
+        integrality=matrix.integral,
+        bounds=Bounds(matrix.lower, matrix.upper),
+        constraints=LinearConstraint(matrix.rows, matrix.row_lower, matrix.row_upper),
+    )
+    if answer.fun is None:
+        return None
+    return float(-answer.fun if matrix.maximise else answer.fun)
+
+
+@pytest.mark.parametrize("seed", range(40, 52))
+def test_reductions_on_and_off_give_equal_optima(setting: str, seed: int) -> None:
+    """Another solver finds the same in the matrix of the whole model and in that of the reduced one."""
+    model = solvable(setting, seed)
+    if model is None:
+        return
+    off, step = milp_optimum(model.matrix()), reduce(model)
+    on = milp_optimum(step.model.matrix())
+    assert on + step.offset == pytest.approx(off)
+    assert off == pytest.approx(brute_force.best(model).objective)
+
+
+@pytest.mark.parametrize("capacitated", [True, False])
+@pytest.mark.parametrize("number", [True, False])
+def test_what_multipliers_leave_out_keeps_the_optimum(capacitated: bool, number: bool) -> None:
+    """Of facility location: sites and pairs that cost too much by the multipliers are in no better plan."""
+    dropped = 0
+    for seed in range(24):
+        case = random_clusters(seed) if number else random_facilities(seed)
+        instance = replace(
+            small_instance(case), capacity=small_instance(case).capacity if capacitated else None
+        )
+        whole = milp_optimum(everything(instance).matrix())
+        if whole is None:
+            continue
+        dual = AllocationDual(instance)
+        dual.run(200, whole + 1.0)
+        core = left(dual, whole)
+        dropped += everything(instance).pairs.size - core.pairs.size
+        assert core.feasible
+        assert milp_optimum(core.matrix()) == pytest.approx(whole, rel=1e-7, abs=1e-7)
+    assert dropped > 0
+
+
+def small_instance(case: Facilities) -> AllocationInstance:
+    """The case as the engine sees it, without pairs of forbidden sites."""
+    sites = case.opening.size
+    row, site = np.nonzero(np.isfinite(case.cost))
+    given = [checked_sites(case.given.get(name, []), sites, name) for name in ("required", "forbidden")]
+    return allocation_instance(
+        len(case.cost), row, site, case.cost[row, site], opening=case.opening, demand=case.demand,
+        capacity=case.capacity, given=(given[0], given[1]), single_source=case.single_source,
+        stations=case.stations,
+    ).permitted  # fmt: skip
 
 
 @pytest.mark.parametrize("seed", range(40))
