@@ -21,6 +21,7 @@ from chargeplan.viz.style import (
     PAPER,
     ROAD,
     SELECTED,
+    STREET,
 )
 
 if TYPE_CHECKING:
@@ -101,6 +102,8 @@ def _demand_handles(scene: Scene) -> Iterator[Artist]:
 
 
 def _line_handles(scene: Scene) -> Iterator[Artist]:
+    if scene.streets:
+        yield Line2D([], [], color=STREET, linewidth=1.4, label="road")
     if scene.roads:
         yield Line2D([], [], color=ROAD, linewidth=1.8, label="corridor")
     if len(scene.roads_missed):

@@ -13,13 +13,14 @@ from matplotlib.path import Path
 from scipy.spatial import cKDTree
 
 from chargeplan.viz.marks import MARKS, without_edge
-from chargeplan.viz.style import AREA, BORDER, DEMAND, LAND, MISSED, OUTLINE, PAPER, ROAD
+from chargeplan.viz.style import AREA, BORDER, DEMAND, LAND, MISSED, OUTLINE, PAPER, ROAD, STREET
 
 if TYPE_CHECKING:
     import geopandas as gpd
     from matplotlib.axes import Axes
     from numpy.typing import NDArray
 
+    from chargeplan.prepare.polylines import Polylines
     from chargeplan.viz.frame import Window
     from chargeplan.viz.scene import Road, Scene
 
@@ -59,6 +60,8 @@ def draw_layers(panel: Panel, scene: Scene) -> None:
     _draw_land(panel, scene.borders)
     for area in scene.areas.values():
         _draw_area(panel, area)
+    for streets in scene.streets:
+        _draw_streets(panel, streets)
     _draw_demand(panel, scene)
     _draw_roads(panel, scene.roads_beyond, BORDER, 0.7)
     _draw_roads(panel, scene.roads, ROAD, 1.0)
@@ -119,6 +122,15 @@ def _cell_size(panel: Panel, positions: NDArray[np.float64]) -> float:
         return 3.0
     apart, _ = cKDTree(here).query(here, k=[2])
     return float(np.clip((0.6 if panel.detail else 0.8) * np.median(apart), 0.9, 3.6))
+
+
+def _draw_streets(panel: Panel, streets: Polylines) -> None:
+    """Draw the roads of a network thinly, as one path."""
+    codes = np.full(len(streets.vertices), Path.LINETO, Path.code_type)
+    codes[streets.first] = Path.MOVETO
+    width = 0.6 if panel.detail else 0.35
+    path = Path(streets.vertices, codes)
+    panel.axes.add_artist(PathPatch(path, facecolor="none", edgecolor=STREET, linewidth=width, zorder=2))
 
 
 def _draw_roads(panel: Panel, roads: tuple[Road, ...], colour: str, share: float) -> None:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from chargeplan.plan import Plan, StandardResult
+    from chargeplan.prepare.polylines import Polylines
     from chargeplan.problem import Problem, Sites, Standard
 
 
@@ -50,6 +51,8 @@ class Scene:
         Districts and what they are called, in letters that can be drawn; None where there are none.
     areas
         By radius in metres, the largest first: everything within that radius of a station.
+    streets
+        The lines of the road networks that demand other than corridors is measured along.
     covered, missed
         (N, 2) demand points by whether their standards are kept; a point of several standards is missed if
         one misses.
@@ -64,6 +67,7 @@ class Scene:
     borders: gpd.GeoDataFrame | None
     names: list[str] | None
     areas: dict[float, shapely.Geometry]
+    streets: tuple[Polylines, ...]
     covered: NDArray[np.float64]
     missed: NDArray[np.float64]
     roads: tuple[Road, ...]
@@ -84,6 +88,7 @@ def stage(problem: Problem, plan: Plan) -> Scene:
         borders=problem.borders,
         names=None if problem.borders is None else district_names(problem.borders),
         areas=_areas(problem, plan.open),
+        streets=tuple(_streets(problem)),
         covered=covered,
         missed=missed,
         roads=tuple(_roads(problem, asked=True)),
@@ -143,6 +148,13 @@ def _roads(problem: Problem, *, asked: bool) -> Iterator[Road]:
         refs = kept["ref"].fillna("").astype(str) if "ref" in kept else pd.Series("", index=kept.index)
         for ref, lines in kept.geometry.groupby(refs, sort=True):
             yield Road(str(ref), shapely.get_parts(lines.to_numpy()))
+
+
+def _streets(problem: Problem) -> Iterator[Polylines]:
+    """Take the lines of every road network that is no corridor, each once."""
+    networks = [item.access.network for item in problem.standards if item.access and not item.corridor]
+    for network in {id(network): network for network in networks}.values():
+        yield network.lines
 
 
 def _asked_pieces(standard: Standard, count: int) -> NDArray[np.bool_]:

@@ -7,9 +7,11 @@ import subprocess
 import sys
 from dataclasses import replace
 
+import geopandas as gpd
 import matplotlib as mpl
 import numpy as np
 import pytest
+import shapely
 from matplotlib.colors import to_rgb
 from PIL import Image
 
@@ -67,6 +69,17 @@ def test_what_is_missed_is_striking(town, plan_of):
 
 def _all_covered(result):
     return replace(result, covered=np.ones_like(result.covered), met=True, share=1.0)
+
+
+def test_roads_show_where_a_standard_is_measured_along_them(town, plan_of):
+    """The network of a standard by road is drawn; without one there is no such line."""
+    grid = [shapely.LineString([(112.9 + k / 100, 27.9), (112.9 + k / 100, 28.1)]) for k in range(20)]
+    network = gpd.GeoDataFrame(geometry=grid, crs=4326)
+    standards = [{"name": "urban", "demand": "demand", "radius": "1 km", "metric": "road"}]
+    given = {"areas": None, "corridors": None}
+    problem = town(network=network, standards=standards, **given)
+    assert pixels_of(draw_map(plan_of(problem)), style.STREET) > 500
+    assert pixels_of(draw_map(plan_of(town(standards=[{"radius": "1 km"}], **given))), style.STREET) == 0
 
 
 def test_stations_show_by_status(town, plan_of):
