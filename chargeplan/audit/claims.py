@@ -12,7 +12,7 @@ from chargeplan.audit.blocks import block_bound
 from chargeplan.audit.certificate import certified_bound
 from chargeplan.audit.certificate_file import read_proof
 from chargeplan.audit.exact import exact_sum
-from chargeplan.audit.placing import lost, placed_bound, placed_objective, room
+from chargeplan.audit.placing import lost, placed_bound, placed_objective, room, separation
 from chargeplan.errors import InputError
 
 if TYPE_CHECKING:
@@ -118,7 +118,9 @@ def _objective(claims: Mapping[str, Any], report: AuditReport) -> Iterator[str]:
         yield from _placed(claims, report, int(new.size))
     if asked.places or asked.allocates:
         return
-    objective = {"cost": cost, "stations": float(new.size)}.get(asked.minimise or "")
+    if asked.fits:
+        yield from _fitting(report)
+    objective = {"cost": cost, "stations": float(new.size)}.get(asked.counts)
     if objective is None:
         aims = [standard.weight_covered for standard in report.standards if not standard.required]
         objective = math.fsum(aims)
@@ -128,6 +130,13 @@ def _objective(claims: Mapping[str, Any], report: AuditReport) -> Iterator[str]:
         yield f"{new.size:,} new stations are more than the {asked.stations:,} asked for"
     if asked.budget is not None and cost > asked.budget * (1 + _RELATIVE):
         yield f"a cost of {cost} is more than the budget of {asked.budget}"
+
+
+def _fitting(report: AuditReport) -> Iterator[str]:
+    """Check that new stations keep the distance."""
+    kept, asked = separation(report), report.problem.scenario.objective.separation_m
+    if kept is not None and kept < asked - room(asked):
+        yield f"a new station is {kept:.3f} m from another, and {asked:g} m are asked for"
 
 
 def _placed(claims: Mapping[str, Any], report: AuditReport, new: int) -> Iterator[str]:
@@ -232,6 +241,8 @@ def _proven(problem: Problem, certificate: Mapping[str, Any]) -> tuple[Fraction,
     if problem.scenario.objective.places:
         proven = placed_bound(problem, certificate)
         return proven, Fraction(room(float(proven)))
+    if problem.scenario.objective.fits:
+        return placed_bound(problem, certificate), Fraction(0)
     if problem.scenario.objective.allocates:
         proven = allocated_bound(problem, certificate)
         return proven, _ROUNDING * abs(proven) + Fraction(leeway(problem))

@@ -1,11 +1,12 @@
 """Plans that place a number of stations by distances, verified: what they achieve, and what is proven of it.
 
-The three certificates, by arithmetic alone, with every distance measured afresh:
+The certificates, by arithmetic alone, with every distance measured afresh:
 
 - p-median: for multipliers u of the demand points, every plan's weighted distances add up to at least
   sum_i u_i less the savings sum_i max(0, u_i - w_i d_ij) of the sites that save most, as many as there are
   stations (Cornuejols, Fisher & Nemhauser 1977);
 - p-center: multipliers that prove that more stations are needed for all to be nearer than the bound;
+- minimum separation: groups of sites too near to each other, each of which has one station at most;
 - p-dispersion: groups of sites with multipliers; where the least that the stations can add up to is more
   than all groups together, two of them share a group, and are no farther apart than its farthest sites.
 
@@ -39,7 +40,12 @@ _ROOM = 1e-6  # metres
 _SHARE = 4e-8  # of a distance
 _WIDER = 1 + 1e-12  # so that no pair is missed by rounding
 _PLAIN: dict[str, Any] = {"u": {}, "lambda": {}}  # a certificate without multipliers
-_MODELS = {"distance": "p-median", "farthest": "p-center", "separation": "p-dispersion"}
+_MODELS = {
+    "distance": "p-median",
+    "farthest": "p-center",
+    "separation": "p-dispersion",
+    "stations": "minimum-separation",
+}
 _BEYOND = 20_037_509.0  # metres, half way around the Earth: what two existing sites count as apart
 
 
@@ -64,9 +70,7 @@ def placed_objective(report: AuditReport) -> float | None:
     """
     problem = report.problem
     if problem.scenario.objective.counts == "separation":
-        opened = report.opened
-        status = np.where(opened.sites >= 0, problem.sites.status[opened.sites], "candidate")
-        return nearest_other(opened.positions, status != "existing")
+        return separation(report)
     aims = [
         (standard.points.weight, measured.distance_m)
         for standard, measured in zip(problem.standards, report.standards, strict=True)
@@ -79,6 +83,13 @@ def placed_objective(report: AuditReport) -> float | None:
         return float(distance.max(initial=0.0))
     total = exact_sum(weight)
     return float(exact_sum(weight * distance) / total) if total else None
+
+
+def separation(report: AuditReport) -> float | None:
+    """Measure the least distance of a new station from any other in metres; None where there is no pair."""
+    opened, sites = report.opened, report.problem.sites
+    status = np.where(opened.sites >= 0, sites.status[opened.sites], "candidate")
+    return nearest_other(opened.positions, status != "existing")
 
 
 def lost(report: AuditReport) -> int:
@@ -121,7 +132,7 @@ def placed_bound(problem: Problem, certificate: Mapping[str, Any]) -> Fraction:
     counts = problem.scenario.objective.counts
     if certificate.get("model") != _MODELS[counts]:
         raise InputError(f"it is one of {certificate.get('model')}, not of {_MODELS[counts]}")
-    proof = {"distance": _median_bound, "farthest": _center_bound, "separation": _separation_bound}[counts]
+    proof = _PROOFS[counts]
     try:
         return proof(problem, certificate)
     except (AttributeError, KeyError, TypeError, ValueError) as error:
@@ -266,6 +277,31 @@ def _separation_bound(problem: Problem, certificate: Mapping[str, Any]) -> Fract
     return Fraction(max((_diameter(sites, members) for members, value in groups if value), default=0.0))
 
 
+def _fitting_bound(problem: Problem, certificate: Mapping[str, Any]) -> Fraction:
+    """Count stations: a group of sites that are all too near to each other has one at most.
+
+    What all multipliers add up to, and what a new station is worth beyond those of its groups.
+    """
+    sites, unit = problem.sites, 1 << _scale(certificate)
+    place = {name: index for index, name in enumerate(sites.ids)}
+    least = problem.scenario.objective.separation_m
+    new = (sites.status != "existing").tolist()
+    beyond, total = [unit * worth for worth in new], 0
+    for group in certificate["groups"]:
+        members, value = _members(group["sites"], place), int(group["value"])
+        if value < 0:
+            raise InputError("the multiplier of a group is negative")
+        if value and not _diameter(sites, members) < least + room(least):
+            raise InputError(f"the sites of a group, such as {group['sites'][0]}, are not all too near")
+        total += value
+        for site in members:
+            beyond[site] -= value
+    opened, closed = _given(sites)
+    total += sum(beyond[site] for site in np.flatnonzero(opened).tolist())
+    total += sum(max(beyond[site], 0) for site in np.flatnonzero(~opened & ~closed).tolist())
+    return Fraction(total // unit)
+
+
 def _members(names: Sequence[str], place: Mapping[str, int]) -> list[int]:
     if unknown := [name for name in names if name not in place]:
         raise InputError(f"a group names a site that is not there: {unknown[0]}")
@@ -293,3 +329,11 @@ def _checked(standard: Standard, certificate: Mapping[str, Any]) -> NDArray[np.i
     if (multiplier < 0).any():
         raise InputError(f"{standard.name}: a multiplier is negative")
     return multiplier
+
+
+_PROOFS = {
+    "distance": _median_bound,
+    "farthest": _center_bound,
+    "separation": _separation_bound,
+    "stations": _fitting_bound,
+}

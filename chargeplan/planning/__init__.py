@@ -96,7 +96,7 @@ def solve(  # noqa: PLR0913 - each overrides a key of the scenario's [solve]
 
 def _family(objective: Objective) -> Callable[[Problem, list[csr_array], Attempts], Outcome]:
     """Return what plans for an objective."""
-    if objective.places:
+    if objective.places or objective.fits:
         return place_stations
     return allocate_demand if objective.allocates else cover_demand
 

@@ -72,6 +72,7 @@ def allocate_demand(problem: Problem, coverage: Sequence[csr_array], attempts: A
         Stations have as much room as their chargers, and no site states its room; or the backend asked for
         cannot split demand.
     """
+    attempts.watch.enter("formulate")
     task = _task(problem, coverage)
     instance = task.instance
     if problem.scenario.objective.cost_per_km is None:

@@ -24,10 +24,12 @@ from chargeplan.scenario import Objective
 from chargeplan.solvers.center import CenterInstance
 from chargeplan.solvers.dispersion import DispersionInstance
 from chargeplan.solvers.median_certificate import MedianInstance
+from chargeplan.solvers.models.minimum_separation import minimum_separation
 from chargeplan.solvers.models.p_center import p_center
 from chargeplan.solvers.models.p_dispersion import p_dispersion
 from chargeplan.solvers.models.p_median import p_median
 from chargeplan.solvers.models.set_covering import set_covering
+from chargeplan.solvers.separation import SeparationInstance
 from chargeplan.solvers.solution import relative_gap
 
 if TYPE_CHECKING:
@@ -37,10 +39,11 @@ if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
     from chargeplan.planning.attempts import Attempts
-    from chargeplan.problem import Problem
+    from chargeplan.problem import Problem, Sites
     from chargeplan.solvers.center import CenterCertificate
     from chargeplan.solvers.dispersion import DispersionCertificate
     from chargeplan.solvers.median_certificate import MedianCertificate
+    from chargeplan.solvers.separation import SeparationCertificate
     from chargeplan.solvers.solution import Solution
 
 BEYOND = 20_037_509.0  # metres, half way around the Earth: what two existing sites count as apart
@@ -77,6 +80,9 @@ def place_stations(problem: Problem, coverage: Sequence[csr_array], attempts: At
         There are fewer sites than stations to build, or more required ones; the table of distances takes more
         memory than is free; nothing has a weight, or a way to a site.
     """
+    attempts.watch.enter("measure")
+    if problem.scenario.objective.fits:
+        return _fitting(problem, attempts)
     given = _given(problem)
     if problem.scenario.objective.counts == "separation":
         return _apart(problem, given, attempts)
@@ -149,28 +155,61 @@ def _apart(problem: Problem, given: _Given, attempts: Attempts) -> Outcome:
     """Keep new stations away from all others; what stands already may stand as near together as it does."""
     if given.stations < 2:
         raise InputError('[objective], maximise = "separation": a distance takes two stations')
-    sites = problem.sites
-    what = f'maximise = "separation": {len(sites):,} sites'
-    reserve(_COPIES * 8 * len(sites) ** 2, what, None)
-    table = np.array(kernels.distance_matrix(sites.positions, sites.positions), np.float64)
-    existing = np.flatnonzero(sites.status == "existing")
-    table[np.ix_(existing, existing)] = BEYOND
+    sites, table = problem.sites, _between(problem)
     found = attempts.model(p_dispersion, table, given.stations, **given.keywords())
     certificate: DispersionCertificate | None = found.certificate
     record: dict[str, Any] = {"kind": found.bound_kind, "bound": found.bound}
     if certificate is not None:
         instance = DispersionInstance(np.minimum(table, table.T), given.stations, given.opened, given.closed)
-        groups = np.split(certificate.sites, certificate.first[1:-1])
         record = {
             "kind": "dual-certificate",
             "model": "p-dispersion",
             "bound": certificate.bound(instance),
-            "groups": [
-                {"sites": sites.ids[group].tolist(), "value": value}
-                for group, value in zip(groups, certificate.multipliers.tolist(), strict=True)
-            ],
+            "groups": _groups(sites, certificate),
         }
     return _outcome(found, open_sites(found, given.opened), found.objective, record)
+
+
+def _fitting(problem: Problem, attempts: Attempts) -> Outcome:
+    """Build as many stations as keep the distance; those that stand already count for nothing but it."""
+    sites, objective = problem.sites, problem.scenario.objective
+    table, new = _between(problem), (sites.status != "existing").astype(np.float64)
+    opened, closed = np.isin(sites.status, ("existing", "required")), sites.status == "forbidden"
+    given = _Given(0, opened, closed).keywords()
+    found = attempts.model(minimum_separation, table, objective.separation_m, new, **given)
+    if found.status == "infeasible":
+        raise InputError(f"[objective], separation: required or existing sites are too near: {found.notes}")
+    certificate: SeparationCertificate | None = found.certificate
+    record: dict[str, Any] = {"kind": found.bound_kind, "bound": found.bound}
+    if certificate is not None:
+        asked = SeparationInstance(np.minimum(table, table.T), objective.separation_m, new, opened, closed)
+        record = {
+            "kind": "dual-certificate",
+            "model": "minimum-separation",
+            "bound": certificate.bound(asked),
+            "scale": certificate.scale,
+            "groups": _groups(sites, certificate),
+        }
+    return _outcome(found, open_sites(found, opened), found.objective, record)
+
+
+def _between(problem: Problem) -> NDArray[np.float64]:
+    """Measure the sites to each other, (M, M) metres."""
+    sites = problem.sites
+    what = f'maximise = "{problem.scenario.objective.counts}": {len(sites):,} sites'
+    reserve(_COPIES * 8 * len(sites) ** 2, what, None)
+    table = np.array(kernels.distance_matrix(sites.positions, sites.positions), np.float64)
+    existing = np.flatnonzero(sites.status == "existing")
+    table[np.ix_(existing, existing)] = BEYOND
+    return table
+
+
+def _groups(sites: Sites, certificate: DispersionCertificate | SeparationCertificate) -> list[dict[str, Any]]:
+    groups = np.split(certificate.sites, certificate.first[1:-1])
+    return [
+        {"sites": sites.ids[group].tolist(), "value": value}
+        for group, value in zip(groups, certificate.multipliers.tolist(), strict=True)
+    ]
 
 
 def _outcome(
@@ -179,7 +218,7 @@ def _outcome(
     """Put the bound beside the objective as it is measured, which it must not be better than by rounding."""
     bound = solution.bound
     if objective is not None and bound is not None:
-        bound = max(bound, objective) if certificate.get("model") == "p-dispersion" else min(bound, objective)
+        bound = max(bound, objective) if "groups" in certificate else min(bound, objective)
     if solution.bound_kind == "dual-certificate":
         certificate = certificate | {"bound": bound}
     solution = replace(solution, objective=objective, bound=bound, gap=relative_gap(objective, bound))

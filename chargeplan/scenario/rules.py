@@ -77,8 +77,8 @@ def _aims(tables: Mapping[str, Any]) -> Iterator[str]:
     objective = tables.get("objective")
     asked = objective if isinstance(objective, dict) else {}
     required = [item.get("required", True) is True for item in _items(tables, "standards")]
-    if asked.get("maximise") == "separation":
-        yield from _beside_separation(tables)
+    if asked.get("maximise") in ("separation", "stations"):
+        yield from _beside_separation(tables, asked["maximise"])
     elif "maximise" in asked and required and all(required):
         yield "[objective], maximise: no standard is an aim (required = false), so nothing is maximised"
     if asked.get("minimise") in PLACED:
@@ -100,11 +100,11 @@ def _allocated(tables: Mapping[str, Any], key: str) -> Iterator[str]:
                 yield f"{place}, {name}: {key} is for required standards of share 1 and one station only"
 
 
-def _beside_separation(tables: Mapping[str, Any]) -> Iterator[str]:
+def _beside_separation(tables: Mapping[str, Any], word: str) -> Iterator[str]:
     for place, item in _standards(tables):
         if item.get("required", True) is True:
             yield (
-                f'{place}, required: maximise = "separation" looks at the sites alone and keeps no required '
+                f'{place}, required: maximise = "{word}" looks at the sites alone and keeps no required '
                 "standard; required = false has it measured"
             )
 

@@ -169,9 +169,10 @@ class Objective(Table):
     """
 
     minimise: Literal["cost", "stations", "distance", "farthest"] | None = None
-    maximise: Literal["weight", "separation"] | None = None
+    maximise: Literal["weight", "separation", "stations"] | None = None
     stations: Count | None = None
     budget: NotNegative | None = None
+    separation: Radius | None = None
     weight_per_charger: Positive | None = None
     cost_per_km: Positive | None = None
 
@@ -191,6 +192,16 @@ class Objective(Table):
         return self.counts in PLACED
 
     @property
+    def fits(self) -> bool:
+        """Whether it is about how many stations keep a distance from each other."""
+        return self.maximise == "stations"
+
+    @property
+    def separation_m(self) -> float:
+        """How far a new station has to be from any other, in metres; 0 where nothing is said."""
+        return 0.0 if self.separation is None else parse_length(self.separation)
+
+    @property
     def allocates(self) -> bool:
         """Whether it matters which station serves whom: by room, or by what distances cost."""
         return self.weight_per_charger is not None or self.cost_per_km is not None
@@ -203,12 +214,16 @@ class Objective(Table):
             raise ValueError('weight_per_charger is for minimise = "cost" or "stations"')
         if self.cost_per_km is not None and self.minimise != "cost":
             raise ValueError('cost_per_km is for minimise = "cost"')
+        if self.fits != (self.separation is not None):
+            raise ValueError('maximise = "stations" and separation need each other')
         limits = (self.stations is not None) + (self.budget is not None)
+        if self.fits and limits:
+            raise ValueError('maximise = "stations" takes no stations and no budget')
         if self.places:
             key = "minimise" if self.minimise else "maximise"
             if self.stations is None or self.budget is not None:
                 raise ValueError(f'{key} = "{self.counts}" needs stations, and takes no budget')
-        elif self.maximise and limits != 1:
+        elif self.maximise == "weight" and limits != 1:
             raise ValueError('maximise = "weight" needs exactly one of stations and budget')
         elif self.minimise and limits:
             raise ValueError(

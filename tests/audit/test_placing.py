@@ -167,3 +167,46 @@ def test_two_existing_stations_do_not_count_as_near(street):
     assert placed_objective(report) == pytest.approx(1500.0, abs=0.1)
     proof = DISPERSION | {"groups": [{"sites": ["s0", "s1"], "value": 1}, {"sites": ["s2"], "value": 1}]}
     assert placed_bound(problem, proof) > 20_000_000
+
+
+FIT = {"maximise": "stations", "separation": "1600 m"}
+FITTING = {
+    "kind": "dual-certificate", "model": "minimum-separation", "bound": 2.0, "scale": 2,
+    "groups": [{"sites": ["s0", "s1"], "value": 4}, {"sites": ["s2"], "value": 4}],
+}  # fmt: skip
+
+
+def test_how_many_stations_fit(street):
+    """Two of three sites at 0, 1,500 and 3,000 m are 1,600 m apart: a group of the first two proves it."""
+    problem = street(required=False, objective=FIT)
+    report, claims = claims_of(problem, [True, False, True], FITTING | {"bound": 2.0})
+    claims |= {"objective": 2.0, "bound": 2.0, "gap": 0.0}
+    assert check_plan(claims, report, FITTING) == ()
+    crowded, told = claims_of(problem, [True] * 3, FITTING)
+    told |= {"objective": 3.0, "bound": 3.0, "gap": 0.0, "bound_kind": "backend"}
+    assert any("from another" in line for line in check_plan(told, crowded, {}))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"groups": [{"sites": ["s0", "s1", "s2"], "value": 4}]},  # the first and the last may both be open
+        {"groups": [{"sites": ["s0", "s1"], "value": -4}, {"sites": ["s2"], "value": 8}]},
+        {"groups": [{"sites": ["s0", "s9"], "value": 4}]},
+        {"scale": None},
+        {"groups": None},
+        {"model": "p-dispersion"},
+    ],
+)
+def test_groups_that_are_none_prove_no_number(street, change):
+    """Sites that are not all too near to each other are no group."""
+    with pytest.raises(cp.InputError):
+        placed_bound(street(required=False, objective=FIT), FITTING | change)
+
+
+def test_smaller_multipliers_prove_more_stations(street):
+    """A quarter of the price of a group leaves three quarters of each site to be counted."""
+    problem = street(required=False, objective=FIT)
+    cheaper = [{"sites": ["s0", "s1"], "value": 1}]
+    assert placed_bound(problem, FITTING | {"groups": cheaper}) == 2  # 1/4 + 3/4 + 3/4 + 1, rounded down
+    assert placed_bound(problem, FITTING | {"groups": []}) == 3

@@ -230,6 +230,15 @@ class Oracle:
                 sets.add(frozenset(self.ids[opened]))
         return (None, set()) if best is None or math.isinf(best) else (best, sets)
 
+    def fit(self, separation: float) -> int:
+        """The most new stations of which none is nearer to another than that; -1 where given sites are."""
+        counts = [
+            int((opened & self.new).sum())
+            for opened in self._choices()
+            if self._separation(opened) >= separation
+        ]
+        return max(counts, default=-1)
+
     def measured(self, opened: np.ndarray) -> float:
         """Metres: of the aims' demand points that any permitted site can serve, or of the sites."""
         if self.case.objective.get("maximise") == "separation":
@@ -249,7 +258,7 @@ class Oracle:
         places = shapely.get_coordinates(self.case.sites.geometry)
         pairs = itertools.combinations(np.flatnonzero(opened), 2)
         counted = [(a, b) for a, b in pairs if self.new[a] or self.new[b]]
-        return min(float(GEOD.inv(*places[a], *places[b])[2]) for a, b in counted)
+        return min((float(GEOD.inv(*places[a], *places[b])[2]) for a, b in counted), default=math.inf)
 
     def _keeps(self, opened: np.ndarray) -> bool:
         return all(promise.served(opened).all() for promise in self.promises if promise.required)

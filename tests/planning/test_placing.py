@@ -52,6 +52,23 @@ def test_demand_is_served_by_the_nearest_station(small, planned):
         np.testing.assert_allclose(np.sort(found), np.sort(near), atol=1e-5)
 
 
+@pytest.mark.parametrize("name", ["separation", "separation, kept"])
+@pytest.mark.parametrize("metres", [600, 1500])
+def test_as_many_stations_as_keep_a_distance(placed_cases, change, oracle, name, metres, tmp_path):
+    """The number is that of the largest set of sites of which no new one is too near to another."""
+    asked = {"maximise": "stations", "separation": f"{metres} m"}
+    case = change(placed_cases[name](), objective=asked)
+    best = oracle(case).fit(metres)
+    if best < 0:
+        with pytest.raises(cp.InputError, match="required or existing sites are too near"):
+            cp.solve(case.problem(tmp_path), gap=0.0)
+        return
+    plan = cp.solve(case.problem(tmp_path), gap=0.0, threads=1)
+    assert (plan.status, plan.objective, plan.bound) == ("optimal", best, best)
+    assert plan.record.audit.agrees, plan.record.audit.disagreements
+    assert placed_bound(plan.problem, plan.certificate) == plan.certificate["bound"]
+
+
 @pytest.mark.parametrize("word", ["distance", "farthest"])
 def test_a_demand_point_without_a_way_is_left_out_and_said(placed_cases, word, tmp_path):
     """One demand point has no distance in the table: the others are planned, and a remark says so."""

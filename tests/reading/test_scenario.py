@@ -117,7 +117,7 @@ seed = "1"
         ({"maximise": "separation", "budget": 5.0}, 'maximise = "separation" needs stations'),
         ({"minimise": "distance", "stations": 3}, "no standard is an aim (required = false), so nothing"),
         ({"maximise": "separation", "stations": 3}, '(urban), required: maximise = "separation" looks at'),
-        ({"maximise": "distance", "stations": 3}, "'weight' or 'separation'"),
+        ({"maximise": "distance", "stations": 3}, "'weight', 'separation' or 'stations'"),
         (
             {"minimise": "distance", "stations": 3, "weight_per_charger": 2.0},
             "weight_per_charger is for mini",
@@ -125,6 +125,11 @@ seed = "1"
         ({"maximise": "weight", "budget": 3.0, "weight_per_charger": 2.0}, "weight_per_charger is for mini"),
         ({"minimise": "stations", "cost_per_km": 2.0}, 'cost_per_km is for minimise = "cost"'),
         ({"minimise": "cost", "weight_per_charger": 0.0}, "greater than 0"),
+        ({"maximise": "stations"}, 'maximise = "stations" and separation need each other'),
+        ({"minimise": "cost", "separation": "2 km"}, 'maximise = "stations" and separation need each other'),
+        ({"maximise": "stations", "separation": "2 km", "stations": 3}, "takes no stations and no budget"),
+        ({"maximise": "stations", "separation": "2"}, "'2' is not a number with a unit"),
+        ({"maximise": "stations", "separation": "2 km"}, 'maximise = "stations" looks at the sites alone'),
         ({"minimise": "cost", "cost_per_km": -1.0}, "greater than 0"),
     ],
 )
