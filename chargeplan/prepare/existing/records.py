@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
+import reprlib
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -29,6 +30,8 @@ _FLAGS = {
     "0": False,
     "n": False,
 }
+_MOST = 1e9  # of any measure; so nothing that is computed from two of them is infinite
+_MOST_THINGS = 100_000  # that can be counted at a station
 
 
 @dataclass(frozen=True)
@@ -86,11 +89,11 @@ class Record:
         if isinstance(value, str) and _NUMBER.fullmatch(value):
             value = float(value)
         if isinstance(value, bool) or not isinstance(value, int | float):
-            self.wrong(key, f"{value!r} is not a number")
+            self.wrong(key, f"{_short(value)} is not a number")
             return None
         number = float(value) if abs(value) < 1e300 else math.inf
         if not math.isfinite(number):
-            self.wrong(key, f"{value!r} is not a finite number")
+            self.wrong(key, f"{_short(value)} is not a finite number")
             return None
         return number
 
@@ -101,15 +104,18 @@ class Record:
 
     def amount(self, key: str) -> float | None:
         """Read a number of at least 0."""
+        return self._up_to(key, _MOST)
+
+    def _up_to(self, key: str, most: float) -> float | None:
         value = self.number(key)
-        if value is not None and value < 0:
-            self.wrong(key, f"{value:g} is negative")
-            return None
-        return value
+        if value is None or 0 <= value <= most:
+            return value
+        self.wrong(key, f"{value:g} is " + ("negative" if value < 0 else f"more than {most:g}"))
+        return None
 
     def count(self, key: str) -> int | None:
         """Read a whole number of at least 0."""
-        value = self.amount(key)
+        value = self._up_to(key, _MOST_THINGS)
         if value is not None and value % 1:
             self.wrong(key, f"{value:g} is not a whole number")
             return None
@@ -122,7 +128,7 @@ class Record:
             return value
         known = _FLAGS.get(str(value).strip().lower())
         if known is None:
-            self.wrong(key, f"{value!r} is neither yes nor no")
+            self.wrong(key, f"{_short(value)} is neither yes nor no")
         return known
 
     def child(self, key: str) -> Record:
@@ -146,6 +152,11 @@ class Record:
 
     def _inner(self, fields: Mapping[str, Any], name: str) -> Record:
         return Record(fields, self.row, self.findings, self.within + name)
+
+
+def _short(value: Any) -> str:
+    """Show a value of whatever size."""
+    return reprlib.repr(value)
 
 
 def _given(value: Any) -> Any:

@@ -46,9 +46,10 @@ class Wanted:
     least_ports
         So many vehicles can charge at once, with such plugs.
     standing
-        Whether stations that their source has as closed or planned are dropped.
+        Whether stations that their source has as closed or planned are dropped. Most sources list what
+        stands and say no more, so a state that is not stated is never a reason to drop one.
     unknown
-        What becomes of stations of which the source does not say: ``"drop"`` or ``"keep"``.
+        What becomes of stations of which the source does not say the rest: ``"drop"`` or ``"keep"``.
 
     Raises
     ------
