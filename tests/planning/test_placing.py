@@ -8,6 +8,7 @@ import pytest
 import chargeplan as cp
 from chargeplan.audit.placing import placed_bound
 from chargeplan.kernels import memory
+from chargeplan.units import format_distance
 
 
 @pytest.fixture(scope="module")
@@ -28,6 +29,7 @@ def test_the_plan_is_the_best_of_all_sets_of_sites(small, planned):
     opened = small.mask(planned.stations)
     assert (planned.status, planned.met) == ("optimal", True)
     assert planned.objective == pytest.approx(best, abs=1e-5)
+    assert format_distance(planned.objective) in planned.summary()
     assert planned.bound == pytest.approx(best, abs=1e-5)
     assert frozenset(small.ids[opened]) in sets
     assert planned.record.cost == pytest.approx(small.cost[opened & small.new].sum())
