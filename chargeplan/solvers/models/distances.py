@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 _NAMED = 20  # faults of a table that are named one by one
 
 
-def checked_distance(distance: ArrayLike) -> NDArray[np.float64]:
-    """Return (N, M) distances, each 0 or more; infinite where the site cannot serve the demand point.
+def checked_distance(distance: ArrayLike, name: str = "distance") -> NDArray[np.float64]:
+    """Return (N, M) distances or costs, each 0 or more; infinite where the site cannot serve the point.
 
     Raises
     ------
@@ -28,13 +28,13 @@ def checked_distance(distance: ArrayLike) -> NDArray[np.float64]:
     table = np.asarray(distance, np.float64)
     if table.ndim != 2 or table.shape[1] == 0:
         raise InputError(
-            f"distance has the shape {table.shape}; it must be demand points x sites, with a site at least"
+            f"{name} has the shape {table.shape}; it must be demand points x sites, with a site at least"
         )
     wrong = np.argwhere(~(table >= 0.0))
     if len(wrong):
         raise InputError(
             [
-                Fault(f"the distance is {table[i, j]}; it must be 0 or more", row=int(i) + 1, column=str(j))
+                Fault(f"{name} is {table[i, j]}; it must be 0 or more", row=int(i) + 1, column=str(j))
                 for i, j in wrong[:_NAMED].tolist()
             ]
         )

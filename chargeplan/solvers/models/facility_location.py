@@ -6,11 +6,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from chargeplan.errors import Fault, InputError
 from chargeplan.solvers.allocation import AllocatedSolution, AllocationInstance
 from chargeplan.solvers.allocation_engine import solve
 from chargeplan.solvers.models.arrays import checked_vector
-from chargeplan.solvers.models.distances import checked_given
+from chargeplan.solvers.models.distances import checked_distance, checked_given
 from chargeplan.solvers.solution import Limits
 
 if TYPE_CHECKING:
@@ -18,8 +17,6 @@ if TYPE_CHECKING:
 
     from chargeplan.events import Cancel, OnEvent
     from chargeplan.solvers.models.arrays import Sites
-
-_NAMED = 20  # faults of a table that are named one by one
 
 
 def facility_location(  # noqa: PLR0913 - the engine's keywords, common to all models
@@ -82,7 +79,7 @@ def facility_location(  # noqa: PLR0913 - the engine's keywords, common to all m
     Erlenkotter (1978), A dual-based procedure for uncapacitated facility location. Cornuejols, Sridharan &
     Thizy (1991), A comparison of heuristics and relaxations for the capacitated plant location problem.
     """
-    table = _checked_cost(assignment_cost)
+    table = checked_distance(assignment_cost, "assignment_cost")
     points, sites = table.shape
     opened, closed = checked_given(required, forbidden, sites)
     row, site = np.nonzero(np.isfinite(table))
@@ -157,21 +154,3 @@ def checked_capacity(capacity: ArrayLike | None, sites: int) -> NDArray[np.float
     vector = np.asarray(capacity, np.float64)
     finite = checked_vector(np.where(np.isposinf(vector), 0.0, vector), sites, "capacity")
     return np.where(np.isposinf(vector), np.inf, finite)
-
-
-def _checked_cost(cost: ArrayLike) -> NDArray[np.float64]:
-    """Return (N, M) costs, each 0 or more or infinite; every fault by its row and column."""
-    table = np.asarray(cost, np.float64)
-    if table.ndim != 2 or table.shape[1] == 0:
-        raise InputError(
-            f"assignment_cost has the shape {table.shape}; it must be demand points x sites, with a site"
-        )
-    wrong = np.argwhere(~(table >= 0.0))[:_NAMED].tolist()
-    if wrong:
-        raise InputError(
-            [
-                Fault(f"assignment_cost is {table[i, j]}; it must be 0 or more", row=i + 1, column=str(j))
-                for i, j in wrong
-            ]
-        )
-    return table
