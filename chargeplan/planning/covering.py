@@ -6,6 +6,8 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from chargeplan.planning.formulate import formulate
 from chargeplan.planning.infeasible import as_far_as_possible, explain, least_limit, without_unreachable
 from chargeplan.planning.proof import certificate_record
@@ -14,7 +16,6 @@ from chargeplan.planning.recording import Outcome
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    import numpy as np
     from numpy.typing import NDArray
     from scipy.sparse import csr_array
 
@@ -68,13 +69,16 @@ def _solved(
     if solution.status != "infeasible":
         return model, solution, None
     rest = without_unreachable(model)
-    solution = attempts.covering(rest)
+    if solution.uncoverable.size:  # else the limit alone is too small
+        solution = attempts.covering(rest)
     least = None
     if solution.status == "infeasible":
         if rest.limit is not None:
             least = least_limit(rest, partial(attempts.covering, part=0.5))  # the rest has to be planned too
         rest = as_far_as_possible(rest)
         solution = without_bound(attempts.covering(rest))
+        if solution.selected is None:  # what stands already is a plan too, and the reasons are not lost
+            solution = replace(solution, selected=np.flatnonzero(rest.opened))
     return rest, solution, explain(problem, formulation, least)
 
 

@@ -9,6 +9,8 @@ import pytest
 
 import chargeplan as cp
 from chargeplan.errors import InputError
+from chargeplan.planning import attempts
+from chargeplan.solvers.solution import Solution
 
 
 @pytest.fixture
@@ -112,6 +114,27 @@ def test_a_limit_too_small(too_few, solve, oracle, change, limit):
     assert plan.standards[0].covered.sum() == most
     needed = int(why.limit_needed) if limit == "stations" else why.limit_needed
     assert solve(change(case, objective={"maximise": "weight", limit: needed})).met
+
+
+def test_a_limit_too_small_without_time_for_the_rest(too_few, change, tmp_path, monkeypatch):
+    """Where no plan for the rest is found, what stands already is the plan, and the reasons are written."""
+    sites = too_few.sites.assign(status=["existing"] + ["candidate"] * 8)
+    problem = change(too_few, sites=sites, objective={"maximise": "weight", "stations": 1}).problem(tmp_path)
+    solve, asked = attempts.solve, []
+
+    def without_the_last(model, limits, **given):
+        asked.append(model)
+        return (
+            Solution("stopped") if model.maximise and not model.must.any() else solve(model, limits, **given)
+        )
+
+    monkeypatch.setattr(attempts, "solve", without_the_last)
+    plan = cp.solve(problem, gap=0.0, threads=1)
+    assert [model.maximise for model in asked] == [True, False, True]  # once for each question
+    assert (plan.status, plan.record.rest_status, plan.met) == ("infeasible", "stopped", False)
+    assert plan.open.nonzero()[0].tolist() == [0]
+    assert plan.record.infeasible.limit_needed == plan.record.infeasible.limit_at_least > 1
+    assert plan.record.audit.agrees, plan.record.audit.disagreements
 
 
 def test_both_at_once(too_few, out_of_reach, solve, change):
