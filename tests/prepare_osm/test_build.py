@@ -94,7 +94,7 @@ def test_stations_that_stand_are_kept_and_known_once(write, make, tmp_path):
     given.write_text("id,lon,lat,name\nn4,20.0011,10.0001,Mine\n")
     built = make("--existing", given, osm=write(nodes, ways, tags, name="two.osm.pbf"))
     table = pd.read_csv(built / "stations.csv")
-    assert table["id"].tolist() == ["n4", "osm-n4"]
+    assert table["id"].tolist() == ["given-n4", "osm-n4"]
     problem = Problem.read(built / "scenario.toml")
     assert (problem.sites.status == "existing").sum() == 2
 

@@ -39,7 +39,7 @@ def test_sites_have_kind_room_and_a_place_inside(write):
     assert rows["kind"].to_dict() == {"n1": "fuel", "n2": "supermarket", "n3": "garage", "w1": "parking"}
     assert rows["room"].to_dict() == {"n1": 6, "n2": 8, "n3": 20, "w1": 12}
     assert rows.loc["w1", ["lon", "lat"]].tolist() == pytest.approx([20.0005, 10.0005])
-    assert places.stations["id"].tolist() == ["n6"]
+    assert places.stations["id"].tolist() == ["osm-n6"]
 
 
 def test_a_multipolygon_is_one_place(write):

@@ -13,9 +13,7 @@ import shapely
 
 from chargeplan.errors import Fault, InputError
 from chargeplan.io.layers import read_layer
-from chargeplan.prepare import columns
-from chargeplan.prepare.features import POINTS, POLYGONS, WGS84, Features, load, positions
-from chargeplan.prepare.nearest import nearest_position
+from chargeplan.prepare.features import POLYGONS, WGS84, Features, load
 from chargeplan.prepare.osm.corridors import corridor_pieces, entered
 from chargeplan.prepare.osm.demand import demand_table
 from chargeplan.prepare.osm.extract import Extract
@@ -24,8 +22,8 @@ from chargeplan.prepare.osm.people import read_population
 from chargeplan.prepare.osm.places import read_places
 from chargeplan.prepare.osm.reach import Reach
 from chargeplan.prepare.osm.roads import Roads, read_roads
-from chargeplan.prepare.polylines import geodesic
-from chargeplan.scenario import AreaLayer, SiteLayer
+from chargeplan.prepare.osm.stations import read_stations, standing
+from chargeplan.scenario import AreaLayer
 from chargeplan.units import parse_length
 
 if TYPE_CHECKING:
@@ -35,7 +33,6 @@ if TYPE_CHECKING:
 
 LONGEST_LEG = 500.0  # metres between a place and the nearest road, at most
 MARGIN = 0.05  # degrees around the area asked for, in which roads still count
-SAME_STATION = 50.0  # metres between two records of one station, at most
 
 
 @dataclass(frozen=True)
@@ -85,7 +82,7 @@ class Built:
     sites
         Candidate sites: `id`, `name`, `kind`, `cost`, `room`, `lon`, `lat`.
     stations
-        Stations that stand: `id`, `name`, `lon`, `lat`.
+        Stations that stand: as `standing` makes them.
     corridors
         As `corridor_pieces` makes them.
     area
@@ -129,7 +126,7 @@ def build(request: Request, sites: pd.DataFrame | None = None) -> Built:
     extract = Extract(request.osm)
     population = None if request.population is None else read_population(request.population, request.people)
     area = None if request.area is None else _read_area(request.area)
-    given = None if request.existing is None else _read_stations(request.existing)
+    given = None if request.existing is None else read_stations(request.existing)
     counts: Counter[str] = Counter()
     roads = read_roads(extract)
     keep = _driven(roads, area, request, counts)
@@ -144,7 +141,7 @@ def build(request: Request, sites: pd.DataFrame | None = None) -> Built:
     demand = _near(demand, reach, min(LONGEST_LEG, radius / 2.0), "demand", counts)
     if demand.empty:
         raise InputError(Fault("no road comes near any demand", file=str(request.osm)))
-    stations = _inside(_stations(places.stations, given, counts), area)
+    stations = _inside(standing(places.stations, given, counts), area)
     if sites is None:
         found = _near(_inside(places.sites, area), reach, LONGEST_LEG, "sites", counts)
         sites = _with_kerbs(_priced(found), demand, stations, reach, radius)
@@ -177,18 +174,6 @@ def _read_area(path: Path) -> gpd.GeoDataFrame:
     features = load(layer, layer.name, lambda asked: read_layer(asked.file), POLYGONS)
     _sound(features)
     return features.frame[["geometry"]]
-
-
-def _read_stations(path: Path) -> pd.DataFrame:
-    layer = SiteLayer(name="existing", file=str(path))
-    features = load(layer, layer.name, lambda asked: read_layer(asked.file), POINTS)
-    ids = columns.ids(features, None)
-    named = "name" in features.frame.columns
-    names = columns.as_text(features.frame["name"]) if named else np.full(len(ids), "", dtype=object)
-    _sound(features)
-    place = positions(features.frame)
-    rows = {"id": ids, "name": [name or "" for name in names], "lon": place[:, 0], "lat": place[:, 1]}
-    return pd.DataFrame(rows)
 
 
 def _sound(features: Features) -> None:
@@ -242,19 +227,6 @@ def _no_demand(request: Request) -> str:
 # --- sites and stations ----------------------------------------------------------------------------------
 
 
-def _stations(known: pd.DataFrame, given: pd.DataFrame | None, counts: Counter[str]) -> pd.DataFrame:
-    """Put the stations of the extract and those given together; one that both know is the given one."""
-    known = known[["id", "name", "lon", "lat"]]
-    counts["stations of the extract"] = len(known)
-    if given is None or known.empty:
-        return known if given is None else given
-    at = nearest_position(lonlat(known), lonlat(given))
-    same = geodesic(lonlat(known), lonlat(given)[at]) <= SAME_STATION
-    counts["stations known twice"] = int(same.sum())
-    own = known[~same].assign(id=[f"osm-{name}" for name in known.loc[~same, "id"]])
-    return pd.concat([given, own], ignore_index=True)
-
-
 def _priced(sites: pd.DataFrame) -> pd.DataFrame:
     return sites.assign(cost=[KINDS[kind].cost for kind in sites["kind"]])
 
@@ -274,7 +246,8 @@ def _with_kerbs(
         "lon": kerbs[:, 0],
         "lat": kerbs[:, 1],
     }
-    return pd.concat([sites, _priced(pd.DataFrame(rows))], ignore_index=True) if len(kerbs) else sites
+    tables = [table for table in (sites, _priced(pd.DataFrame(rows))) if len(table)]
+    return pd.concat(tables, ignore_index=True) if tables else sites
 
 
 def _reached(

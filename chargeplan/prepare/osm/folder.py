@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from chargeplan.prepare.osm.build import Built, Request
 
 _FORMULA = ("=", "+", "-", "@")  # what a spreadsheet would run
+_WORDS = ("id", "name", "operator", "hours", "plugs", "merged")  # columns with other people's words
 FILES = (
     "scenario.toml", "README.md", "roads.fgb", "demand.csv", "sites.csv", "stations.csv", "corridors.geojson",
     "area.geojson",
@@ -114,13 +115,13 @@ def _flatgeobuf(roads: gpd.GeoDataFrame) -> bytes:
 
 def _csv(table: pd.DataFrame) -> bytes:
     degrees = {axis: table[axis].map(f"{{:.{DECIMALS}f}}".format) for axis in ("lon", "lat")}
-    texts = {name: table[name].map(_harmless) for name in ("id", "name") if name in table}
+    texts = {name: table[name].map(_harmless) for name in _WORDS if name in table}
     return table.assign(**degrees, **texts).to_csv(index=False, lineterminator="\n").encode()
 
 
-def _harmless(text: str) -> str:
+def _harmless(value: object) -> str:
     """Write other people's words so that neither a spreadsheet nor a terminal runs them."""
-    text = printable(text)
+    text = "" if value is None or value != value else printable(str(value))  # noqa: PLR0124 - NaN
     return f"'{text}" if text.startswith(_FORMULA) else text
 
 

@@ -11,11 +11,13 @@ import shapely
 from chargeplan.prepare.features import DECIMALS
 from chargeplan.prepare.osm.homes import Homes, HomesGathering
 from chargeplan.prepare.osm.kinds import room, site_kind
+from chargeplan.prepare.osm.stations import stations_of_extract
 from chargeplan.prepare.osm.tags import is_open
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    import geopandas as gpd
     from osmium.osm import Area, Node
 
     from chargeplan.prepare.osm.extract import Extract
@@ -34,13 +36,13 @@ class Places:
         Candidate sites: `id` (n, w or r for node, way or relation, and its number), `name`, `kind`, `room`,
         `lon`, `lat`.
     stations
-        Charging stations that stand, with the same columns but `room`.
+        Charging stations that stand, with the columns of `existing.schema`.
     homes
         Where people live.
     """
 
     sites: pd.DataFrame
-    stations: pd.DataFrame
+    stations: gpd.GeoDataFrame
     homes: Homes
 
 
@@ -56,21 +58,23 @@ def read_places(extract: Extract) -> Places:
 
     to_wkb = osmium.geom.WKBFactory().create_multipolygon
     rows: list[tuple[str, str, str, int, float, float]] = []
+    stations: list[tuple[str, dict[str, str], float, float]] = []
     homes = HomesGathering()
     for thing in extract.places(*_KEYS):
         tags = dict(thing.tags)
         outline = _outline(cast("Area", thing), to_wkb) if thing.is_area() else None
         if outline is not None:
             homes.add(tags, outline)
-        if (kind := _kind(tags)) and (outline is not None or thing.is_node()):
-            rows.append(
-                (_id(thing), tags.get("name", ""), kind, _room(kind, tags), *_position(thing, outline))
-            )
-    table = pd.DataFrame(rows, columns=_COLUMNS).sort_values("id", kind="stable", ignore_index=True)
-    stands = table["kind"] == "station"
+        if not (kind := _kind(tags)) or not (outline or thing.is_node()):
+            continue
+        if kind == "station":
+            stations.append((_id(thing), tags, *_position(thing, outline)))
+        else:
+            place = _position(thing, outline)
+            rows.append((_id(thing), tags.get("name", ""), kind, room(kind, tags), *place))
     return Places(
-        sites=table[~stands].reset_index(drop=True),
-        stations=table[stands].drop(columns="room").reset_index(drop=True),
+        sites=pd.DataFrame(rows, columns=_COLUMNS).sort_values("id", kind="stable", ignore_index=True),
+        stations=stations_of_extract(sorted(stations, key=lambda station: station[0])),
         homes=homes.finish(),
     )
 
@@ -80,10 +84,6 @@ def _kind(tags: Mapping[str, str]) -> str | None:
     if not is_open(tags):
         return None
     return "station" if tags.get("amenity") == "charging_station" else site_kind(tags)
-
-
-def _room(kind: str, tags: Mapping[str, str]) -> int:
-    return 0 if kind == "station" else room(kind, tags)
 
 
 def _outline(area: Area, to_wkb: Callable[[Area], str]) -> str | None:

@@ -117,11 +117,10 @@ def _remarks(request: Request, built: Built) -> Iterator[str]:
             f"some of it within {request.radius}."
         )
     yield (
-        f"Charging stations: {counts['stations of the extract']:,} in the extract, without those kept for "
-        "some "
-        f"(access=private); {counts['stations known twice']:,} of them are within "
-        f"{building.SAME_STATION:g} m of "
-        "one that was given, and count once."
+        f"Charging stations: {counts['stations of the extract']:,} in the extract (without those of "
+        f"access=no or private) and {counts['stations given']:,} given; {counts['stations known twice']:,} are "
+        f"in both and count once; {counts['stations not open to all']:,} are left out, as they are not open to "
+        "everybody."
     )
     if pieces := counts["corridor pieces without sites"]:
         yield f"{pieces:,} pieces of corridors are left out: no site enters them."
