@@ -116,10 +116,11 @@ def _remarks(request: Request, built: Built) -> Iterator[str]:
             f"{kerbs:,} sites at the kerb are added, so that all demand can be served: no other site reaches "
             f"some of it within {request.radius}."
         )
+    known, given = counts["stations of the extract"], counts["stations given"]
+    twice, closed = counts["stations known twice"], counts["stations not open to all"]
     yield (
-        f"Charging stations: {counts['stations of the extract']:,} in the extract (without those of "
-        f"access=no or private) and {counts['stations given']:,} given; {counts['stations known twice']:,} are "
-        f"in both and count once; {counts['stations not open to all']:,} are left out, as they are not open to "
+        f"Charging stations: {known:,} in the extract (without those of access=no or private) and {given:,} "
+        f"given; {twice:,} are in both and count once; {closed:,} are left out, as they are not open to "
         "everybody."
     )
     if pieces := counts["corridor pieces without sites"]:
