@@ -403,6 +403,16 @@ def test_any_table_says_every_fault(tmp_path):
     assert "there is no column" in faults(read_station_table, path, "mine", where='"nothing" = 1')[0]
 
 
+def test_a_stated_crs_is_used(tmp_path):
+    """A table in metres of a plane; a CRS that there is not is an error."""
+    path = written(tmp_path, "mine.csv", "x,y\n700000,3100000\n")
+    (point,) = read_station_table(path, "mine", crs="EPSG:32649").geometry
+    back = gpd.GeoSeries([point], crs=4326).to_crs(32649).iloc[0]
+    assert (back.x, back.y) == (pytest.approx(700_000, abs=0.02), pytest.approx(3_100_000, abs=0.02))
+    assert "its CRS cannot be used" in faults(read_station_table, path, "mine", crs="EPSG:none")[0]
+    assert "is out of range" in faults(read_station_table, path, "mine")[0]
+
+
 def test_rows_keep_their_numbers_behind_a_filter(tmp_path):
     """A fault names the row of the file, not of what is left of it."""
     path = written(tmp_path, "mine.csv", "lon,lat,kind,ports\n1,2,x,1\n400,2,y,x\n")

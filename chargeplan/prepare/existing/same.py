@@ -12,6 +12,7 @@ import re
 import unicodedata
 from dataclasses import dataclass
 from difflib import SequenceMatcher
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import geopandas as gpd
@@ -147,9 +148,9 @@ def same_stations(stations: gpd.GeoDataFrame, rule: SameStation | None = None) -
     names, operators = (list(map(_plain, stations[column])) for column in ("name", "operator"))
     likeness, limit = np.full(len(first), np.nan), np.zeros(len(first))
     for pair, (one, other) in enumerate(zip(first, second, strict=True)):
-        who = _likeness(operators[one], operators[other])
+        who = _likeness(operators[one], operators[other], rule.likeness)
         texts = [(names[one], names[other]), (names[one], operators[other]), (operators[one], names[other])]
-        likeness[pair] = best = np.fmax.reduce([who, *(_likeness(*text) for text in texts)])
+        likeness[pair] = best = np.fmax.reduce([who, *(_likeness(*text, rule.likeness) for text in texts)])
         blind = np.isnan(best) or who < rule.likeness
         limit[pair] = rule.blind_radius if blind else rule.radius
     same = (metres <= limit) & ~(likeness < rule.likeness)
@@ -183,12 +184,20 @@ def _plain(text: str | None) -> str:
     return " ".join(sorted(_WORD.findall(folded)))
 
 
-def _likeness(one: str, other: str) -> float:
-    """Compare two plain names, 0 to 1; NaN where one says nothing."""
+@lru_cache(maxsize=100_000)  # there are few operators, and names repeat
+def _likeness(one: str, other: str, least: float) -> float:
+    """Compare two plain names, 0 to 1; NaN where one says nothing.
+
+    Where it is surely below `least`, a bound of it from above will do, which is found in less time.
+    """
     if not one or not other:
         return np.nan
     first, second = sorted((one, other))  # the matcher's ratio depends on the order
-    return SequenceMatcher(None, first, second, autojunk=False).ratio()
+    matcher = SequenceMatcher(None, first, second, autojunk=False)
+    for bound in (matcher.real_quick_ratio(), matcher.quick_ratio()):
+        if bound < least:
+            return bound
+    return matcher.ratio()
 
 
 def merge(stations: gpd.GeoDataFrame, pairs: pd.DataFrame) -> gpd.GeoDataFrame:
@@ -214,7 +223,8 @@ def merge(stations: gpd.GeoDataFrame, pairs: pd.DataFrame) -> gpd.GeoDataFrame:
     lead = np.sort(np.array([rows[0] for rows in groups], dtype=np.int64))
     result = stations.iloc[lead].reset_index(drop=True)
     others = {rows[0]: rows[1:] for rows in groups}
-    result["merged"] = ["; ".join(stations["id"].iloc[others[row]]) for row in lead.tolist()]
+    ids = stations["id"].tolist()
+    result["merged"] = ["; ".join(ids[each] for each in others[row]) for row in lead.tolist()]
     for column in ("name", "operator", "access", "hours", "always_open", "state", "ports", "plugs"):
         values = stations[column].to_numpy(dtype=object)
         result[column] = _filled(values, lead, others, stations[column].dtype)

@@ -67,6 +67,7 @@ def station_table(
     *,
     rows: Sequence[int] | None = None,
     crs: object = WGS84,
+    stated_crs: str | None = None,
     datum: Datum = "wgs84",
     remarks: Sequence[str] = (),
 ) -> gpd.GeoDataFrame:
@@ -84,6 +85,8 @@ def station_table(
         (N,) their numbers in the file, from 1; 1, 2, ... where left out.
     crs, datum
         Of the geometry.
+    stated_crs
+        What the caller says in place of `crs`.
     remarks
         What a reader should know, with counts; kept in ``attrs["remarks"]``.
 
@@ -101,7 +104,7 @@ def station_table(
     numbers = np.arange(1, len(frame) + 1) if rows is None else np.array(rows, dtype=np.int64)
     _note_ids(frame, numbers, faults)
     if len(frame):
-        frame = _settled(frame, numbers, faults, datum)
+        frame = _settled(frame, numbers, faults, Layer(file=faults.file, crs=stated_crs, datum=datum))
     if faults.found:
         raise InputError(faults.found)
     frame.attrs["remarks"] = tuple(remarks)
@@ -109,11 +112,10 @@ def station_table(
 
 
 def _settled(
-    frame: gpd.GeoDataFrame, rows: npt.NDArray[np.int64], faults: Faults, datum: Datum
+    frame: gpd.GeoDataFrame, rows: npt.NDArray[np.int64], faults: Faults, layer: Layer
 ) -> gpd.GeoDataFrame:
     """Bring the geometry to WGS-84, noting what is wrong with it under the file's row numbers."""
     try:
-        layer = Layer(file=faults.file, datum=datum)
         read = load(layer, faults.layer, lambda _: frame, POINTS)
     except InputError as error:
         faults.adopt(error)

@@ -89,8 +89,6 @@ def read_station_table(
     faults, findings = Faults(str(path), source), Findings()
     named = _columns(frame, columns or {}, faults)
     frame, rows = _chosen(frame, where, faults)
-    if crs is not None:
-        frame = frame.set_crs(crs, allow_override=True)
     records = _records(frame.rename(columns={name: key for key, name in named.items()}), rows, findings)
     stations = [_plain(record, source, "id" in named) for record in records]
     return station_table(
@@ -99,6 +97,7 @@ def read_station_table(
         findings.tell(faults),
         rows=rows,
         crs=frame.crs,
+        stated_crs=crs,
         datum=datum,
         remarks=frame.attrs.get("remarks", ()),
     )
