@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 from pathlib import Path
 
@@ -116,6 +117,23 @@ def test_maximal_covering_needs_one_limit() -> None:
         solvers.maximal_covering(np.eye(2), [1, 1])
     with pytest.raises(InputError, match="stations or budget"):
         solvers.maximal_covering(np.eye(2), [1, 1], stations=1, budget=1)
+
+
+@pytest.mark.parametrize("name", [name for name in solvers.__all__ if name.islower()])
+def test_every_model_takes_and_explains_the_same_keywords(name: str) -> None:
+    """With the same defaults, where `help` shows them; any other is refused."""
+    model = getattr(solvers, name)
+    shown = inspect.signature(model).parameters
+    expected = {
+        "time_limit": None, "gap": 0.0, "work_limit": None, "backend": "auto", "threads": None, "seed": 0,
+        "required": (), "forbidden": (), "on_event": None, "cancel": None,
+    }  # fmt: skip
+    assert {word: shown[word].default for word in expected} == expected
+    assert all(shown[word].kind is inspect.Parameter.KEYWORD_ONLY for word in expected)
+    assert all(word in model.__doc__.split("Returns")[0] for word in expected)
+    given = [np.ones((2, 2))] * sum(part.default is part.empty for part in shown.values())
+    with pytest.raises(TypeError, match="time_limt"):
+        model(*given, time_limt=1)
 
 
 def test_solutions_do_not_change() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Unpack
 
 import numpy as np
 from scipy.sparse import csr_array
@@ -13,36 +13,27 @@ from chargeplan.solvers.allocation import AllocatedSolution, AllocationInstance,
 from chargeplan.solvers.allocation_certificate import certify_allocation
 from chargeplan.solvers.allocation_engine import solve
 from chargeplan.solvers.models.arrays import checked_coverage, checked_vector
-from chargeplan.solvers.models.distances import checked_given
 from chargeplan.solvers.models.facility_location import allocation_instance, checked_capacity
-from chargeplan.solvers.solution import Limits, relative_gap
+from chargeplan.solvers.models.keywords import Asked, takes_engine_keywords
+from chargeplan.solvers.solution import relative_gap
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
-    from chargeplan.events import Cancel, OnEvent
-    from chargeplan.solvers.models.arrays import Sites
+    from chargeplan.solvers.models.keywords import EngineKeywords
 
 _NO_PAIRS = (np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0))
 
 
-def capacitated_set_covering(  # noqa: PLR0913 - the engine's keywords, common to all models
+@takes_engine_keywords
+def capacitated_set_covering(
     coverage: ArrayLike | csr_array,
     capacity: ArrayLike,
     demand: ArrayLike | None = None,
     cost: ArrayLike | None = None,
     *,
     single_source: bool = False,
-    time_limit: float | None = None,
-    gap: float = 0.0,
-    work_limit: float | None = None,
-    backend: str = "auto",
-    threads: int | None = None,
-    seed: int = 0,
-    required: Sites = (),
-    forbidden: Sites = (),
-    on_event: OnEvent | None = None,
-    cancel: Cancel | None = None,
+    **keywords: Unpack[EngineKeywords],
 ) -> AllocatedSolution:
     """Find the cheapest stations that serve all demand within reach, none above its capacity.
 
@@ -58,14 +49,6 @@ def capacitated_set_covering(  # noqa: PLR0913 - the engine's keywords, common t
         (M,) cost of a station at each site, 1 by default.
     single_source
         Whether each demand point must be served by one station alone. Without, its demand may be split.
-    time_limit, gap, work_limit, threads, seed
-        As `Limits` says.
-    backend
-        Name of the solver backend.
-    required, forbidden
-        Indices of sites that must be open, or closed.
-    on_event, cancel
-        Called with progress events; asked whether to stop.
 
     Returns
     -------
@@ -88,9 +71,10 @@ def capacitated_set_covering(  # noqa: PLR0913 - the engine's keywords, common t
     ----------
     Current & Storbeck (1988), Capacitated covering models.
     """
+    asked = Asked(**keywords)
     relation = checked_coverage(coverage)
     points, sites = relation.shape
-    given = checked_given(required, forbidden, sites)
+    given = asked.given(sites)
     instance = _instance(
         relation,
         AllocationInstance(
@@ -98,11 +82,10 @@ def capacitated_set_covering(  # noqa: PLR0913 - the engine's keywords, common t
             checked_capacity(capacity, sites), *given, single_source,
         ),
     )  # fmt: skip
-    limits = Limits(time_limit, gap, work_limit, threads, seed)
     if single_source:
-        return solve(instance, limits, backend=backend, on_event=on_event, cancel=cancel)
+        return solve(instance, asked.limits, **asked.listening)
     merged, member = _merge(relation, instance)
-    solution = solve(merged, limits, backend=backend, on_event=on_event, cancel=cancel)
+    solution = solve(merged, asked.limits, **asked.listening)
     return _spread(solution, instance, merged.demand, member)
 
 

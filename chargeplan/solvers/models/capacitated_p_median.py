@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Unpack
 
 import numpy as np
 
 from chargeplan.solvers.allocation_engine import solve
 from chargeplan.solvers.models.arrays import checked_vector
-from chargeplan.solvers.models.distances import checked_distance, checked_given, checked_stations
+from chargeplan.solvers.models.distances import checked_distance, checked_stations
 from chargeplan.solvers.models.facility_location import allocation_instance, checked_capacity
-from chargeplan.solvers.solution import Limits
+from chargeplan.solvers.models.keywords import Asked, takes_engine_keywords
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
-    from chargeplan.events import Cancel, OnEvent
     from chargeplan.solvers.allocation import AllocatedSolution
-    from chargeplan.solvers.models.arrays import Sites
+    from chargeplan.solvers.models.keywords import EngineKeywords
 
 
-def capacitated_p_median(  # noqa: PLR0913 - the engine's keywords, common to all models
+@takes_engine_keywords
+def capacitated_p_median(
     distance: ArrayLike,
     weight: ArrayLike | None,
     stations: int,
@@ -28,16 +28,7 @@ def capacitated_p_median(  # noqa: PLR0913 - the engine's keywords, common to al
     demand: ArrayLike | None = None,
     *,
     single_source: bool = False,
-    time_limit: float | None = None,
-    gap: float = 0.0,
-    work_limit: float | None = None,
-    backend: str = "auto",
-    threads: int | None = None,
-    seed: int = 0,
-    required: Sites = (),
-    forbidden: Sites = (),
-    on_event: OnEvent | None = None,
-    cancel: Cancel | None = None,
+    **keywords: Unpack[EngineKeywords],
 ) -> AllocatedSolution:
     """Find the stations, none above its capacity, for which the weighted distances add up to the least.
 
@@ -56,14 +47,6 @@ def capacitated_p_median(  # noqa: PLR0913 - the engine's keywords, common to al
         (N,) demand of each demand point, its weight by default; for `capacity`.
     single_source
         Whether each demand point must be served by one station alone. Without, its demand may be split.
-    time_limit, gap, work_limit, threads, seed
-        As `Limits` says.
-    backend
-        Name of the solver backend.
-    required, forbidden
-        Indices of sites that must be open, or closed.
-    on_event, cancel
-        Called with progress events; asked whether to stop.
 
     Returns
     -------
@@ -86,9 +69,10 @@ def capacitated_p_median(  # noqa: PLR0913 - the engine's keywords, common to al
     clustering problems by hybrid simulated annealing and tabu search. Ceselli & Righini (2005), A
     branch-and-price algorithm for the capacitated p-median problem.
     """
+    asked = Asked(**keywords)
     table = checked_distance(distance)
     points, sites = table.shape
-    opened, closed = checked_given(required, forbidden, sites)
+    opened, closed = asked.given(sites)
     weights = checked_vector(weight, points, "weight")
     row, site = np.nonzero(np.isfinite(table))
     instance = allocation_instance(
@@ -100,5 +84,4 @@ def capacitated_p_median(  # noqa: PLR0913 - the engine's keywords, common to al
         single_source=single_source,
         stations=checked_stations(stations, opened, closed),
     )  # fmt: skip
-    limits = Limits(time_limit, gap, work_limit, threads, seed)
-    return solve(instance, limits, backend=backend, on_event=on_event, cancel=cancel)
+    return solve(instance, asked.limits, **asked.listening)

@@ -2,40 +2,31 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Unpack
 
 import numpy as np
 
 from chargeplan.solvers.allocation import AllocatedSolution, AllocationInstance
 from chargeplan.solvers.allocation_engine import solve
 from chargeplan.solvers.models.arrays import checked_vector
-from chargeplan.solvers.models.distances import checked_distance, checked_given
-from chargeplan.solvers.solution import Limits
+from chargeplan.solvers.models.distances import checked_distance
+from chargeplan.solvers.models.keywords import Asked, takes_engine_keywords
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
-    from chargeplan.events import Cancel, OnEvent
-    from chargeplan.solvers.models.arrays import Sites
+    from chargeplan.solvers.models.keywords import EngineKeywords
 
 
-def facility_location(  # noqa: PLR0913 - the engine's keywords, common to all models
+@takes_engine_keywords
+def facility_location(
     assignment_cost: ArrayLike,
     opening_cost: ArrayLike,
     capacity: ArrayLike | None = None,
     demand: ArrayLike | None = None,
     *,
     single_source: bool = False,
-    time_limit: float | None = None,
-    gap: float = 0.0,
-    work_limit: float | None = None,
-    backend: str = "auto",
-    threads: int | None = None,
-    seed: int = 0,
-    required: Sites = (),
-    forbidden: Sites = (),
-    on_event: OnEvent | None = None,
-    cancel: Cancel | None = None,
+    **keywords: Unpack[EngineKeywords],
 ) -> AllocatedSolution:
     """Find the stations for which opening them and serving the demand cost the least together.
 
@@ -52,14 +43,6 @@ def facility_location(  # noqa: PLR0913 - the engine's keywords, common to all m
         (N,) demand of each demand point, 1 by default; for `capacity`.
     single_source
         Whether each demand point must be served by one station alone. Without, its demand may be split.
-    time_limit, gap, work_limit, threads, seed
-        As `Limits` says.
-    backend
-        Name of the solver backend.
-    required, forbidden
-        Indices of sites that must be open, or closed.
-    on_event, cancel
-        Called with progress events; asked whether to stop.
 
     Returns
     -------
@@ -79,9 +62,10 @@ def facility_location(  # noqa: PLR0913 - the engine's keywords, common to all m
     Erlenkotter (1978), A dual-based procedure for uncapacitated facility location. Cornuejols, Sridharan &
     Thizy (1991), A comparison of heuristics and relaxations for the capacitated plant location problem.
     """
+    asked = Asked(**keywords)
     table = checked_distance(assignment_cost, "assignment_cost")
     points, sites = table.shape
-    opened, closed = checked_given(required, forbidden, sites)
+    opened, closed = asked.given(sites)
     row, site = np.nonzero(np.isfinite(table))
     instance = allocation_instance(
         points, row, site, table[row, site],
@@ -91,8 +75,7 @@ def facility_location(  # noqa: PLR0913 - the engine's keywords, common to all m
         given=(opened, closed),
         single_source=single_source,
     )  # fmt: skip
-    limits = Limits(time_limit, gap, work_limit, threads, seed)
-    return solve(instance, limits, backend=backend, on_event=on_event, cancel=cancel)
+    return solve(instance, asked.limits, **asked.listening)
 
 
 def allocation_instance(  # noqa: PLR0913 - one argument for each part of the problem

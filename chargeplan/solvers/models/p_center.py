@@ -3,40 +3,26 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Unpack
 
 import numpy as np
 
 from chargeplan.solvers.center import CenterInstance, solve
-from chargeplan.solvers.models.distances import (
-    checked_distance,
-    checked_given,
-    checked_stations,
-    nearest_station,
-)
-from chargeplan.solvers.solution import Limits, Solution
+from chargeplan.solvers.models.distances import checked_distance, checked_stations, nearest_station
+from chargeplan.solvers.models.keywords import Asked, takes_engine_keywords
+from chargeplan.solvers.solution import Solution
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
-    from chargeplan.events import Cancel, OnEvent
-    from chargeplan.solvers.models.arrays import Sites
+    from chargeplan.solvers.models.keywords import EngineKeywords
 
 
-def p_center(  # noqa: PLR0913 - the engine's keywords, common to all models
+@takes_engine_keywords
+def p_center(
     distance: ArrayLike,
     stations: int,
-    *,
-    time_limit: float | None = None,
-    gap: float = 0.0,
-    work_limit: float | None = None,
-    backend: str = "auto",
-    threads: int | None = None,
-    seed: int = 0,
-    required: Sites = (),
-    forbidden: Sites = (),
-    on_event: OnEvent | None = None,
-    cancel: Cancel | None = None,
+    **keywords: Unpack[EngineKeywords],
 ) -> Solution:
     """Find the stations for which the longest distance to the nearest one is the least.
 
@@ -47,14 +33,6 @@ def p_center(  # noqa: PLR0913 - the engine's keywords, common to all models
         cannot serve the demand point.
     stations
         How many there are to be, required ones included.
-    time_limit, gap, work_limit, threads, seed
-        As `Limits` says.
-    backend
-        Name of the solver backend.
-    required, forbidden
-        Indices of sites that must be open, or closed.
-    on_event, cancel
-        Called with progress events; asked whether to stop.
 
     Returns
     -------
@@ -73,12 +51,12 @@ def p_center(  # noqa: PLR0913 - the engine's keywords, common to all models
     Hakimi (1964), Optimum locations of switching centers. Minieka (1970), The m-center problem. Elloumi,
     Labbe & Pochet (2004), A new formulation and resolution method for the p-center problem.
     """
+    asked = Asked(**keywords)
     table = checked_distance(distance)
-    opened, closed = checked_given(required, forbidden, table.shape[1])
+    opened, closed = asked.given(table.shape[1])
     instance = CenterInstance(table, checked_stations(stations, opened, closed), opened, closed)
-    limits = Limits(time_limit, gap, work_limit, threads, seed)
     uncoverable = np.flatnonzero(np.isinf(table[:, ~closed]).all(axis=1))
     if uncoverable.size:
         return Solution("infeasible", uncoverable=uncoverable)
-    solution = solve(instance, limits, backend=backend, on_event=on_event, cancel=cancel)
+    solution = solve(instance, asked.limits, **asked.listening)
     return replace(solution, assignment=nearest_station(table, solution.selected))

@@ -2,34 +2,25 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Unpack
 
 from chargeplan.errors import InputError
 from chargeplan.solvers.dispersion import DispersionInstance, solve
-from chargeplan.solvers.models.distances import checked_between, checked_given, checked_stations
-from chargeplan.solvers.solution import Limits, Solution
+from chargeplan.solvers.models.distances import checked_between, checked_stations
+from chargeplan.solvers.models.keywords import Asked, takes_engine_keywords
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
-    from chargeplan.events import Cancel, OnEvent
-    from chargeplan.solvers.models.arrays import Sites
+    from chargeplan.solvers.models.keywords import EngineKeywords
+    from chargeplan.solvers.solution import Solution
 
 
-def p_dispersion(  # noqa: PLR0913 - the engine's keywords, common to all models
+@takes_engine_keywords
+def p_dispersion(
     distance: ArrayLike,
     stations: int,
-    *,
-    time_limit: float | None = None,
-    gap: float = 0.0,
-    work_limit: float | None = None,
-    backend: str = "auto",
-    threads: int | None = None,
-    seed: int = 0,
-    required: Sites = (),
-    forbidden: Sites = (),
-    on_event: OnEvent | None = None,
-    cancel: Cancel | None = None,
+    **keywords: Unpack[EngineKeywords],
 ) -> Solution:
     """Find the stations whose least distance from each other is the greatest.
 
@@ -40,14 +31,6 @@ def p_dispersion(  # noqa: PLR0913 - the engine's keywords, common to all models
         the shorter one counts; the diagonal counts for nothing.
     stations
         How many there are to be, at least 2, required ones included.
-    time_limit, gap, work_limit, threads, seed
-        As `Limits` says.
-    backend
-        Name of the solver backend.
-    required, forbidden
-        Indices of sites that must be open, or closed.
-    on_event, cancel
-        Called with progress events; asked whether to stop.
 
     Returns
     -------
@@ -65,11 +48,11 @@ def p_dispersion(  # noqa: PLR0913 - the engine's keywords, common to all models
     facility dispersion. Sayah & Irnich (2017), A new compact formulation for the discrete p-dispersion
     problem.
     """
+    asked = Asked(**keywords)
     table = checked_between(distance)
-    opened, closed = checked_given(required, forbidden, table.shape[1])
+    opened, closed = asked.given(table.shape[1])
     number = checked_stations(stations, opened, closed)
     if number < 2:
         raise InputError(f"stations is {stations}; a distance between stations takes at least 2")
-    limits = Limits(time_limit, gap, work_limit, threads, seed)
     instance = DispersionInstance(table, number, opened, closed)
-    return solve(instance, limits, backend=backend, on_event=on_event, cancel=cancel)
+    return solve(instance, asked.limits, **asked.listening)
