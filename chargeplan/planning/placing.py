@@ -178,7 +178,8 @@ def _fitting(problem: Problem, attempts: Attempts) -> Outcome:
     given = _Given(0, opened, closed).keywords()
     found = attempts.model(minimum_separation, table, objective.separation_m, new, **given)
     if found.status == "infeasible":
-        raise InputError(f"[objective], separation: required or existing sites are too near: {found.notes}")
+        near = " and ".join(_nearest_two(sites.ids[opened], table[np.ix_(opened, opened)]))
+        raise InputError(f"[objective], separation: required or existing sites are too near: {near}")
     certificate: SeparationCertificate | None = found.certificate
     record: dict[str, Any] = {"kind": found.bound_kind, "bound": found.bound}
     if certificate is not None:
@@ -191,6 +192,12 @@ def _fitting(problem: Problem, attempts: Attempts) -> Outcome:
             "groups": _groups(sites, certificate),
         }
     return _outcome(found, open_sites(found, opened), found.objective, record)
+
+
+def _nearest_two(ids: NDArray[np.object_], between: NDArray[np.float64]) -> list[str]:
+    apart = between.copy()
+    np.fill_diagonal(apart, np.inf)
+    return [str(ids[place]) for place in divmod(int(apart.argmin()), ids.size)]
 
 
 def _between(problem: Problem) -> NDArray[np.float64]:

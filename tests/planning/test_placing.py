@@ -62,7 +62,7 @@ def test_as_many_stations_as_keep_a_distance(placed_cases, change, oracle, name,
     case = change(placed_cases[name](), objective=asked)
     best = oracle(case).fit(metres)
     if best < 0:
-        with pytest.raises(cp.InputError, match="required or existing sites are too near"):
+        with pytest.raises(cp.InputError, match=r"required or existing sites are too near: s\d and s\d"):
             cp.solve(case.problem(tmp_path), gap=0.0)
         return
     plan = cp.solve(case.problem(tmp_path), gap=0.0, threads=1)
