@@ -15,11 +15,11 @@ from chargeplan.errors import BackendError, InputError, WrongAnswer
 from chargeplan.solvers import backends, branch_cut
 from chargeplan.solvers.ascent import ascend
 from chargeplan.solvers.backends.base import Feature, Hooks, checked, limits_for
-from chargeplan.solvers.blocks import BlockBound
+from chargeplan.solvers.blocks import BlockBound, multipliers
 from chargeplan.solvers.bounds import Relaxation, lp_certificate, relax
 from chargeplan.solvers.neighbourhood import Neighbourhoods
 from chargeplan.solvers.reduction import reduce
-from chargeplan.solvers.search import Search
+from chargeplan.solvers.search import CoreSearch, Search
 from chargeplan.solvers.solution import Run, Solution
 from chargeplan.solvers.turns import Way, take_turns
 
@@ -216,10 +216,21 @@ class _Work:
         share = self._search_share()
         if not self._done():
             self.by_clock |= self.run.limits.work_limit is None and self.run.limits.time_limit is not None
-            self._search(search, share * self._work_left(), self._over(share))
+            self._search_with_core(search, share * self._work_left(), self._over(share))
         if not self._done():
             work = self.run.limits.work_limit
             self._solve_rest(None if work is None else (1.0 - share) * work)
+
+    def _search_with_core(self, search: Search, work: float, over: Callable[[], bool]) -> None:
+        """Search a large model as a whole and, beside that, the sites that the LP points to."""
+        model = self.model
+        if self.relaxation is None or model.limit is not None or model.coverage.nnz <= _SMALL:
+            self._search(search, work, over)
+            return
+        inner = CoreSearch(model, multipliers(model, self.relaxation)[0], self.run.limits.seed)
+        timed = self._large_and_timed()
+        each = work if timed else work / 2.0
+        self._beside(inner, each, lambda: self._search(search, each, over), finish=not timed)
 
     def _block_bound(self) -> BlockBound | None:
         """Cut blocks, where demand is spread over a map and the choice of the backend is ours."""

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
+from scipy.sparse import csr_array
 
 from chargeplan.kernels import CoverSearch, MaximalSearch, ParallelSearch
 
@@ -23,6 +25,7 @@ _SECONDS_PER_ENTRY = 0.05e-6
 _SECONDS_PER_SITE = 4e-9  # of a step of the search for the most value, which looks at every site
 _ENOUGH = 1000.0  # steps per row and site and unit of work that a search can make use of
 _CHUNK = 0.1  # units of work between two looks at the clock
+_LITTLE, _PER_ROW = 0.1, 5  # reduced cost of a site of the core, in usual costs, and sites of each row
 _APART = 2**31  # between the seeds of one search, and so farther than what anybody asks for
 
 
@@ -83,6 +86,73 @@ class Search:
 
     def _finished(self, plan: NDArray[np.bool_]) -> NDArray[np.bool_]:
         return plan if self.model.maximise else without_surplus(self.model, plan)
+
+
+class CoreSearch(Search):
+    """A search among the sites that the LP's multipliers make worth it: fewer, and so faster.
+
+    The core problem of Caprara, Fischetti & Toth (1999): sites of little reduced cost, and of every row those
+    of the least.
+
+    Parameters
+    ----------
+    model
+        A reduced model without a limit.
+    rows
+        (N,) multipliers of its rows, not negative.
+    seed
+        Of its random choices.
+    """
+
+    def __init__(self, model: CoveringModel, rows: NDArray[np.float64], seed: int) -> None:
+        self.sites = core(model, rows)
+        self._all = model.cost.size
+        super().__init__(
+            replace(
+                model,
+                coverage=csr_array(model.coverage[:, self.sites]),
+                cost=model.cost[self.sites],
+                usage=model.usage[self.sites],
+                opened=model.opened[self.sites],
+                closed=model.closed[self.sites],
+            ),
+            seed,
+        )
+
+    def plan(self) -> NDArray[np.bool_] | None:
+        """Return the best plan, (M,) bool of the whole model's sites."""
+        found = super().plan()
+        if found is None:
+            return None
+        plan = np.zeros(self._all, np.bool_)
+        plan[self.sites] = found
+        return plan
+
+
+def core(model: CoveringModel, rows: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Choose the sites that a good plan is likely to need, enough of them for every row.
+
+    Parameters
+    ----------
+    model
+        A minimising model.
+    rows
+        (N,) multipliers of its rows, not negative.
+
+    Returns
+    -------
+    ndarray
+        Sorted site indices.
+    """
+    coverage = csr_array(model.coverage)
+    reduced = model.cost - coverage.astype(np.float64).T @ rows
+    keep = reduced < _LITTLE * float(np.median(model.cost))
+    row = np.repeat(np.arange(model.need.size), np.diff(coverage.indptr))
+    order = np.lexsort((reduced[coverage.indices], row))
+    rank = np.arange(order.size) - np.repeat(coverage.indptr[:-1], np.diff(coverage.indptr))
+    least = order[rank < np.maximum(model.need, _PER_ROW)[row]]
+    keep[coverage.indices[least]] = True
+    return np.flatnonzero(keep)
 
 
 def _steps_per_unit(model: CoveringModel) -> float:

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import brute_force
+import numpy as np
 import pytest
 from random_models import SETTINGS, random_model
 
-from chargeplan.solvers.search import Search
+from chargeplan.solvers.blocks import multipliers
+from chargeplan.solvers.bounds import relax
+from chargeplan.solvers.engine import solve
+from chargeplan.solvers.reduction import reduce
+from chargeplan.solvers.search import CoreSearch, Search, core
 from chargeplan.solvers.solution import Limits, Run
 
 
@@ -27,3 +33,44 @@ def test_more_strands_are_never_worse(setting: str) -> None:
         if one is not None:
             assert two is not None
             assert two >= one if model.maximise else two <= one
+
+
+@pytest.mark.parametrize("setting", SETTINGS)
+@pytest.mark.parametrize("seed", range(4))
+def test_a_plan_of_the_core_is_a_plan_of_the_whole(setting: str, seed: int) -> None:
+    """The sites that the LP points to serve every row; what they make is allowed and never too good."""
+    model = random_model(setting, seed)
+    optimum = brute_force.best(model).objective
+    reduction = reduce(model)
+    small = reduction.model
+    if optimum is None or small.limit is not None or not small.cost.size:
+        return
+    search = CoreSearch(small, multipliers(small, relax(small))[0], seed)
+    plan = search.run(1e-3, Run(Limits(), maximise=False))
+    assert plan is not None
+    assert small.allows(plan)
+    assert not np.delete(plan, search.sites).any()
+    assert model.objective(reduction.undo(plan)) >= optimum
+
+
+def test_the_core_is_smaller_and_leaves_every_row_a_choice() -> None:
+    """Dear sites stay outside; rows keep at least five sites, or as many as they need, or all they have."""
+    rng = np.random.default_rng(2)
+    matrix = rng.random((80, 600)) < 0.05
+    need = rng.integers(1, 8, 80)
+    model = brute_force.covering_model(matrix, cost=rng.integers(1, 100, 600) * 1.0, need=need)
+    sites = core(model, multipliers(model, relax(model))[0])
+    assert sites.size < 400
+    assert (matrix[:, sites].sum(axis=1) >= np.minimum(np.maximum(need, 5), matrix.sum(axis=1))).all()
+
+
+def test_large_models_are_searched_by_their_core_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the core's search beside the whole's the same work gives the same plan, on any threads."""
+    monkeypatch.setattr("chargeplan.solvers.engine._SMALL", 100)
+    rng = np.random.default_rng(5)
+    model = brute_force.covering_model(rng.random((80, 300)) < 0.05, cost=rng.integers(1, 3, 300) * 1.0)
+    one, two = (solve(model, Limits(work_limit=0.5, threads=threads)) for threads in (1, 2))
+    assert one.objective == two.objective
+    assert one.bound <= one.objective
+    assert one.reproducible
+    assert two.reproducible
