@@ -11,7 +11,8 @@ import pandas as pd
 import shapely
 
 from chargeplan.errors import Fault, InputError
-from chargeplan.prepare.features import DECIMALS, WGS84, positions
+from chargeplan.prepare.features import DECIMALS, POLYGONS, WGS84, load, positions
+from chargeplan.scenario.tables import Layer
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -121,8 +122,16 @@ def without(sites: gpd.GeoDataFrame, exclude: gpd.GeoDataFrame) -> gpd.GeoDataFr
     -------
     GeoDataFrame
         With a fresh index; the last of ``attrs["remarks"]`` counts what was left out.
+
+    Raises
+    ------
+    InputError
+        The polygons are wrong, all of which is named.
     """
-    areas = exclude.to_crs(WGS84).geometry.to_numpy()
+    features = load(Layer(file="exclude"), "exclude", lambda _: exclude, POLYGONS)
+    if features.faults.found:
+        raise InputError(features.faults.found)
+    areas = np.asarray(features.frame.geometry.array)
     inside = np.zeros(len(sites), dtype=bool)
     inside[shapely.STRtree(areas).query(shapely.points(positions(sites)), predicate="intersects")[0]] = True
     kept = sites[~inside].reset_index(drop=True)

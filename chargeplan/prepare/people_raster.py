@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
@@ -14,7 +15,8 @@ import shapely
 
 from chargeplan.errors import InputError
 from chargeplan.io.files import fault
-from chargeplan.prepare.features import DECIMALS, WGS84
+from chargeplan.prepare.features import DECIMALS, POLYGONS, WGS84, load
+from chargeplan.scenario.tables import Layer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
 
 _FIRST_BYTES = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _TILE = 2048  # cells along a side of what is read at once
+_MOST_CELLS = 5_000_000_000  # in all: a whole country of 100 m cells, 7,000 km square
 # Nothing beside the file is read, and no other driver may take it for its own.
 _ALONE = {"GDAL_PAM_ENABLED": "NO", "GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR"}
 
@@ -69,16 +72,27 @@ def read_people_raster(
         raise InputError(f"gather = {gather} must be at least 1")
     _check(path)
     import rasterio  # noqa: PLC0415 - an extra
-    from rasterio.errors import RasterioError  # noqa: PLC0415
+    from rasterio.errors import NotGeoreferencedWarning, RasterioError  # noqa: PLC0415
 
+    shape = None if area is None else _outline(area)
     try:
-        with rasterio.Env(**_ALONE), rasterio.open(path, driver="GTiff") as raster:
-            cells = _read(_Raster.of(raster, path, band), area, gather)
+        with warnings.catch_warnings(), rasterio.Env(**_ALONE):
+            warnings.simplefilter("ignore", NotGeoreferencedWarning)  # it is an error, below
+            with rasterio.open(path, driver="GTiff") as raster:
+                cells = _read(_Raster.of(raster, path, band), shape, gather)
     except RasterioError as error:
         raise fault(path, f"cannot be read: {error}") from None
     if cells.negative:
         raise fault(path, f"{cells.negative} cells have less than nobody, such as {cells.least:g}")
     return cells.table(path)
+
+
+def _outline(area: gpd.GeoDataFrame) -> shapely.Geometry:
+    """Unite the polygons of an area, in WGS-84."""
+    features = load(Layer(file="area"), "area", lambda _: area, POLYGONS)
+    if features.faults.found:
+        raise InputError(features.faults.found)
+    return shapely.union_all(np.asarray(features.frame.geometry.array))
 
 
 def _check(path: Path) -> None:
@@ -102,14 +116,17 @@ class _Raster:
     source: Any
     band: int
     crs: pyproj.CRS
+    path: Path
 
     @classmethod
     def of(cls, source: Any, path: Path, band: int) -> _Raster:
         if source.crs is None:
             raise fault(path, "has no CRS")
+        if source.transform.is_identity:
+            raise fault(path, "says not where its cells are (it has no geotransform)")
         if not 1 <= band <= source.count:
             raise fault(path, f"has no band {band}; it has {source.count}")
-        return cls(source, band, pyproj.CRS.from_wkt(source.crs.to_wkt()))
+        return cls(source, band, pyproj.CRS.from_wkt(source.crs.to_wkt()), path)
 
     def tiles(self, gather: int, bounds: Floats | None) -> Iterator[tuple[int, int, Floats]]:
         """Read it tile by tile: the first row and column, and the people, NaN where nobody is counted."""
@@ -117,6 +134,10 @@ class _Raster:
 
         side = max(_TILE // gather, 1) * gather
         rows, columns = self._within(bounds)
+        if len(rows) * len(columns) > _MOST_CELLS:
+            raise fault(
+                self.path, f"has {len(rows):,} x {len(columns):,} cells to read: read less with an area"
+            )
         for row in range(rows.start // side * side, rows.stop, side):
             for column in range(columns.start // side * side, columns.stop, side):
                 size = min(side, self.source.width - column), min(side, self.source.height - row)
@@ -175,8 +196,8 @@ class _Cells:
         return table
 
 
-def _read(raster: _Raster, area: gpd.GeoDataFrame | None, gather: int) -> _Cells:
-    shape = None if area is None else shapely.union_all(area.to_crs(raster.crs).geometry.to_numpy())
+def _read(raster: _Raster, outline: shapely.Geometry | None, gather: int) -> _Cells:
+    shape = None if outline is None else gpd.GeoSeries([outline], crs=WGS84).to_crs(raster.crs).iloc[0]
     bounds = None if shape is None else np.array(shape.bounds)
     if shape is not None:
         shapely.prepare(shape)

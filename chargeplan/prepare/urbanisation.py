@@ -22,6 +22,7 @@ import numpy as np
 import numpy.typing as npt
 import pyproj
 import shapely
+from pyproj.exceptions import CRSError
 from scipy import ndimage
 
 from chargeplan.errors import InputError
@@ -171,7 +172,7 @@ def squares(people: gpd.GeoDataFrame, column: str = "people", plane: object = No
     if not np.isfinite(where).all() or not (np.isfinite(weight) & (weight >= 0)).all():
         raise InputError("the degree of urbanisation needs places with positions and numbers of at least 0")
     bounds = np.concatenate([where.min(axis=0), where.max(axis=0)])
-    crs = equal_area(bounds) if plane is None else pyproj.CRS.from_user_input(plane)
+    crs = equal_area(bounds) if plane is None else _plane(plane)
     cell = np.floor(to_plane(where, crs) / SQUARE)
     if not np.isfinite(cell).all():
         raise InputError(f"some places have no position in the plane {crs.name}")
@@ -183,6 +184,16 @@ def squares(people: gpd.GeoDataFrame, column: str = "people", plane: object = No
     counted = np.zeros(shape)
     np.add.at(counted, (row, number), weight)
     return Squares(crs, SQUARE * float(lowest[0]), SQUARE * float(lowest[1]), counted, row, number)
+
+
+def _plane(given: object) -> pyproj.CRS:
+    try:
+        crs = pyproj.CRS.from_user_input(given)
+    except CRSError as error:
+        raise InputError(f"the plane cannot be used: {error}") from None
+    if not crs.is_projected or {axis.unit_name for axis in crs.axis_info} != {"metre"}:
+        raise InputError(f"{crs.name} is no plane in metres")
+    return crs
 
 
 def urbanisation(

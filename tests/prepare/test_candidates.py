@@ -229,6 +229,8 @@ def test_no_site_stands_in_excluded_areas():
     assert left["id"].tolist() == ["p-1", "p-3"]
     assert left.attrs["remarks"][-1].startswith("1 of 3 candidate sites")
     assert "p-1" in without(sites, exclude)["id"].tolist()
+    with pytest.raises(InputError, match="is a point"):
+        without(sites, sites)
 
 
 def test_tables_are_joined_with_their_remarks():

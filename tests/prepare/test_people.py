@@ -126,7 +126,7 @@ def raster(path, values, *, crs="EPSG:4326", corner=(113.0, 28.1), step=0.01, no
         dtype="float32",
         crs=crs,
         nodata=nodata,
-        transform=rasterio.Affine(step, 0.0, corner[0], 0.0, -step, corner[1]),
+        transform=rasterio.Affine(step, 0.0, corner[0], 0.0, -step, corner[1]) if step else None,
     ) as file:
         for band in range(1, count + 1):
             file.write(values.astype("float32"), band)
@@ -225,11 +225,29 @@ def test_rasters_that_cannot_be_read(tmp_path, values):
         read_people_raster(raster(tmp_path / "empty.tif", np.zeros((2, 2))))
 
 
-@pytest.mark.filterwarnings("ignore::UserWarning")
-def test_rasters_without_crs(tmp_path):
+def test_rasters_that_are_nowhere(tmp_path):
     """A raster that says not where it is is not guessed."""
     with pytest.raises(InputError, match="has no CRS"):
         read_people_raster(raster(tmp_path / "no.tif", np.ones((2, 2)), crs=None))
+    with pytest.warns(UserWarning, match="transform"):
+        path = raster(tmp_path / "plain.tif", np.ones((2, 2)), corner=(0.0, 0.0), step=None)
+    with pytest.raises(InputError, match="says not where its cells are"):
+        read_people_raster(path)
+
+
+def test_rasters_beyond_measure_need_an_area(tmp_path, values, monkeypatch):
+    """What would take hours to read is refused; a part of it is read."""
+    from chargeplan.prepare import people_raster
+
+    path = raster(tmp_path / "pop.tif", values)
+    monkeypatch.setattr(people_raster, "_MOST_CELLS", 100)
+    with pytest.raises(InputError, match="23 x 31 cells to read"):
+        read_people_raster(path)
+    area = gpd.GeoDataFrame(geometry=[shapely.box(113.0, 28.05, 113.05, 28.1)], crs=4326)
+    assert len(read_people_raster(path, area=area)) > 0
+    bow = shapely.Polygon([(0, 0), (1, 1), (1, 0), (0, 1)])
+    with pytest.raises(InputError, match="no valid area"):
+        read_people_raster(path, area=gpd.GeoDataFrame(geometry=[bow], crs=4326))
 
 
 def test_rasters_need_rasterio(tmp_path, monkeypatch):

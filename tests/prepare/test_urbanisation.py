@@ -196,6 +196,10 @@ def test_regions_beyond_measure_are_refused():
     frame = gpd.GeoDataFrame({"people": [1.0, 1.0]}, geometry=points, crs=4326)
     with pytest.raises(InputError, match="do it in parts"):
         squares(frame, plane="ESRI:54009")
+    with pytest.raises(InputError, match="no plane in metres"):
+        squares(frame, plane="EPSG:4326")
+    with pytest.raises(InputError, match="cannot be used"):
+        squares(frame, plane="EPSG:none")
     with pytest.raises(InputError, match="no column 'pop'"):
         squares(frame, "pop")
 
