@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from chargeplan.errors import printable
+from chargeplan.errors import InputError, printable
 
 instances = typer.Typer(help="The cases that ship with chargeplan.", invoke_without_command=True)
 
@@ -55,8 +55,11 @@ def export(
 
 @instances.command("build")
 def build(
-    osm: Annotated[Path, typer.Option("--osm", help="An OpenStreetMap extract, .osm.pbf.")],
     out: Annotated[Path, typer.Option("--out", "-o", help="The folder of the scenario; created if need be.")],
+    osm: Annotated[Path | None, typer.Option(help="An OpenStreetMap extract, .osm.pbf.")] = None,
+    place: Annotated[
+        str | None, typer.Option(help="Instead: a place by name, downloaded into the folder.", metavar="NAME")
+    ] = None,
     population: Annotated[
         Path | None,
         typer.Option(help="Where people live: points or polygons; without it built area stands for people."),
@@ -73,10 +76,16 @@ def build(
     """Build a scenario folder, ready for solve, from OpenStreetMap."""
     from chargeplan.prepare.osm import build as building
     from chargeplan.prepare.osm import folder
+    from chargeplan.prepare.osm.place import download
 
+    if (osm is None) == (place is None) or (place is not None and area is not None):
+        raise InputError("give either an extract (--osm FILE, perhaps with --area) or a place (--place NAME)")
     folder.check_target(out)
+    if place is not None:
+        osm, area = download(place, out)
+    assert osm is not None
     name = folder.scenario_name(out)
-    request = building.Request(osm, name, population, people, area, existing, radius)
+    request = building.Request(osm, name, population, people, area, existing, radius, place or "")
     built = building.build(request)
     folder.write(out, request, built)
     kinds = ", ".join(f"{count} {kind}" for kind, count in built.sites["kind"].value_counts().items())

@@ -177,3 +177,12 @@ def _arcs(network):
         if against:
             graph[head, tail] = metres
     return graph.tocsr()
+
+
+@pytest.mark.tree
+def test_the_extract_knows_its_day_only_where_changes_are_dated(write, porto_alegre):
+    """Undated ways say no day, rather than 1970; the roads of Porto Alegre say August 2020."""
+    undated, dated = Extract(write({1: (0, 0), 2: (1, 0)}, {1: ([1, 2], ROAD)})), Extract(porto_alegre)
+    for extract, day in ((undated, ""), (dated, "2020-08-12")):
+        read_roads(extract)
+        assert extract.date == day

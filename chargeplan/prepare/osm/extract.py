@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from datetime import UTC, datetime
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 _HEADER = b"\x0a\x09OSMHeader"  # of the first block, after its length
 _LONGEST_HEADER = 64 * 1024  # bytes, as the format allows
+_UNKNOWN = datetime(1970, 1, 1, tzinfo=UTC)  # when a change was made of which that is not said
 
 
 class Extract:
@@ -42,7 +44,7 @@ class Extract:
 
     @property
     def date(self) -> str:
-        """The day of the latest change of a road in it; known once the roads were read, else blank."""
+        """The day of the latest change of a road; blank where it is not said, or before they were read."""
         return self._date
 
     def roads(self) -> Iterator[Way | Node]:
@@ -52,7 +54,8 @@ class Extract:
         entities = osmium.osm.NODE | osmium.osm.WAY
         stream = osmium.FileProcessor(self.path, entities).with_locations()
         for thing in self._guarded(stream.with_filter(osmium.filter.KeyFilter("highway"))):
-            self._date = max(self._date, f"{thing.timestamp:%Y-%m-%d}")
+            if thing.timestamp > _UNKNOWN:
+                self._date = max(self._date, f"{thing.timestamp:%Y-%m-%d}")
             yield thing
 
     def places(self, *keys: str) -> Iterator[Area | Node]:

@@ -28,7 +28,7 @@ _FORMULA = ("=", "+", "-", "@")  # what a spreadsheet would run
 _WORDS = ("id", "name", "operator", "hours", "plugs", "merged")  # columns with other people's words
 FILES = (
     "scenario.toml", "README.md", "roads.fgb", "demand.csv", "sites.csv", "stations.csv", "corridors.geojson",
-    "area.geojson",
+    "area.geojson", "extract.osm.pbf", "place.geojson",
 )  # fmt: skip
 
 
