@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from chargeplan.solvers.models.arrays import Sites
 
 _NAMED = 20  # faults of a table that are named one by one
+_ROWS = 1000  # of a table, looked at together
 
 
 def checked_distance(distance: ArrayLike, name: str = "distance") -> NDArray[np.float64]:
@@ -123,14 +124,24 @@ def filled(
     ndarray
         (M,) bool.
     """
-    plan = plan.copy()
+    plan, saved = plan.copy(), np.zeros(plan.size)
     finite = distance[np.isfinite(distance)]
     far = float(finite.max(initial=0.0)) + 1.0
     near = np.where(plan[None, :], distance, np.inf).min(axis=1, initial=np.inf)
     near = np.minimum(near, far)
+    for first in range(0, near.size, _ROWS):
+        saved += _savings(near[first : first + _ROWS], distance[first : first + _ROWS])
     for _ in range(stations - int(plan.sum())):
-        saved = np.maximum(near[:, None] - distance, 0.0).sum(axis=0)
-        site = int(np.where(plan | closed, -1.0, saved).argmax())
+        site = int(np.where(plan | closed, -np.inf, saved).argmax())
         plan[site] = True
-        near = np.minimum(near, distance[:, site])
+        nearer = np.flatnonzero(distance[:, site] < near)  # nobody else's savings change
+        rows = distance[nearer]
+        saved -= _savings(near[nearer], rows)
+        near[nearer] = rows[:, site]
+        saved += _savings(near[nearer], rows)
     return plan
+
+
+def _savings(near: NDArray[np.float64], distance: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Add up by how much every site is nearer to some demand points than their nearest station."""
+    return np.asarray(np.maximum(near[:, None] - distance, 0.0).sum(axis=0), np.float64)
