@@ -7,6 +7,7 @@ import geopandas as gpd
 import pytest
 from geopandas.testing import assert_geodataframe_equal
 
+import chargeplan as cp
 from chargeplan.instances import catalog
 from chargeplan.problem import Problem
 
@@ -47,3 +48,13 @@ def test_the_layers_are_what_their_program_builds(name, tmp_path):
         assert (tmp_path / file).read_bytes() == (committed / file).read_bytes()
     roads = [gpd.read_file(folder / "roads.fgb") for folder in (tmp_path, committed)]
     assert_geodataframe_equal(*roads)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_plans_serve_everybody_and_are_nearly_the_best(name):
+    """Everybody has a station within 1 km by road, as the audit measures again; the gap is at most 5 %."""
+    plan = cp.solve(cp.load(name))
+    assert plan.gap <= 0.05
+    report = cp.audit(plan.problem, plan.stations)
+    assert report.met
+    assert report.standards[0].share == 1.0
