@@ -12,6 +12,7 @@ import geopandas as gpd
 import numpy as np
 import pyproj
 import shapely
+from pyproj.exceptions import CRSError, ProjError
 
 from chargeplan.errors import InputError
 from chargeplan.io.files import fault
@@ -80,11 +81,9 @@ def read_people_raster(
             warnings.simplefilter("ignore", NotGeoreferencedWarning)  # it is an error, below
             with rasterio.open(path, driver="GTiff") as raster:
                 cells = _read(_Raster.of(raster, path, band), shape, gather)
-    except RasterioError as error:
+        return cells.table(path)
+    except (RasterioError, CRSError, ProjError, UnicodeDecodeError) as error:
         raise fault(path, f"cannot be read: {error}") from None
-    if cells.negative:
-        raise fault(path, f"{cells.negative} cells have less than nobody, such as {cells.least:g}")
-    return cells.table(path)
 
 
 def _outline(area: gpd.GeoDataFrame) -> shapely.Geometry:
@@ -181,11 +180,15 @@ class _Cells:
 
     def table(self, path: Path) -> gpd.GeoDataFrame:
         """Make the table; say who is in it."""
+        if self.negative:
+            raise fault(path, f"{self.negative} cells have less than nobody, such as {self.least:g}")
         people = np.concatenate(self.people) if self.people else np.empty(0)
         if len(people) == 0:
             raise fault(path, "nobody lives there")
         place = np.concatenate(self.place)
         degrees = pyproj.Transformer.from_crs(self.crs, WGS84, always_xy=True).transform(*place.T)
+        if not (np.abs(degrees) <= [[180.0], [90.0]]).all():
+            raise fault(path, "has cells outside -180 to 180 degrees east and -90 to 90 degrees north")
         ids = [f"{row}:{column}" for row, column in np.concatenate(self.block).tolist()]
         points = gpd.points_from_xy(*np.round(degrees, DECIMALS))
         table = gpd.GeoDataFrame({"id": ids, "people": people}, geometry=points, crs=WGS84)

@@ -235,6 +235,30 @@ def test_rasters_that_are_nowhere(tmp_path):
         read_people_raster(path)
 
 
+def test_rasters_that_are_off_the_earth(tmp_path):
+    """Longitudes up to 360 are not guessed either."""
+    with pytest.raises(InputError, match="outside -180 to 180"):
+        read_people_raster(raster(tmp_path / "far.tif", np.ones((2, 2)), corner=(200.0, 10.0)))
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_damaged_rasters_are_refused_or_read(tmp_path, values):
+    """Bytes changed at random: nothing but an InputError is ever raised."""
+    raw = raster(tmp_path / "pop.tif", values).read_bytes()
+    random = np.random.default_rng(11)
+    refused = 0
+    for _ in range(150):
+        damaged = bytearray(raw)
+        for place in random.integers(4, 700, random.integers(1, 6)):
+            damaged[place] = random.integers(256)
+        (tmp_path / "damaged.tif").write_bytes(bytes(damaged))
+        try:
+            read_people_raster(tmp_path / "damaged.tif")
+        except InputError:
+            refused += 1
+    assert 0 < refused < 150
+
+
 def test_rasters_beyond_measure_need_an_area(tmp_path, values, monkeypatch):
     """What would take hours to read is refused; a part of it is read."""
     from chargeplan.prepare import people_raster
