@@ -41,7 +41,7 @@ T = TypeVar("T")
 _FIRST_SEARCH = 1.0  # units of work before the LP bound is asked for
 _SMALL = 100_000  # entries of a reduced coverage up to which a backend is given most of the work
 _LP_SHARE = 0.6  # of the time that is left, for the LP bound
-_LARGE_LP_SHARE = 0.3  # where a bound near it is known already
+_LARGE_LP_SHARE, _NEAR = 0.3, 0.1  # where a bound near it is known already, by the gap that it leaves
 _ASCENT_SECONDS = 1.5  # for a bound where the LP had no time
 _ASCENT_SHARE, _ASCENT_LEAST = (
     0.15,
@@ -415,7 +415,8 @@ class _Work:
             near = self._beside(search, self._work_left(), lambda: self._ascended(moment), finish=False)
             if self._done():
                 return
-        share = _LP_SHARE if near is None else _LARGE_LP_SHARE
+        known = near is not None and self.run.gap is not None and self.run.gap <= _NEAR
+        share = _LARGE_LP_SHARE if known else _LP_SHARE
         seconds = None if self.run.remaining is None else share * self.run.remaining
         began = self.run.elapsed
         relaxation = self._relaxation_beside(search, seconds)
