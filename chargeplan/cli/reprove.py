@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-import numpy as np
 import typer
 
 from chargeplan.cli.progress import Progress
@@ -104,6 +103,8 @@ def _prover(backend: Backend, seconds: float, cancel: Cancel) -> Prover:
 
 
 def _matrix(block: Block) -> MatrixModel:
+    import numpy as np
+
     from chargeplan.solvers.matrix import MatrixModel
 
     columns = block.cost.size
