@@ -40,7 +40,7 @@ def kernel(function: Function) -> Function:
 
 
 def kernel_part(function: Function) -> Function:
-    """Compile a function that only kernels of its file call, and parts of them.
+    """Compile a function that only kernels of its file call, and parts of them: Python itself must not.
 
     Parameters
     ----------

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from chargeplan.kernels.compiled import in_pieces, kernel, kernel_part
+from chargeplan.kernels.compiled import in_pieces, kernel
 from chargeplan.kernels.inputs import unwritable
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ _RADIAN = math.pi / 180
 _COLUMN = 256  # positions
 
 
-@kernel_part
+@kernel
 def _sine_cosine(degrees: float) -> tuple[float, float]:
     """Return sine and cosine of an angle by fdlibm's polynomials, after an exact reduction to 45 degrees.
 

@@ -101,7 +101,7 @@ def _sort_keys(keys: Places, highest: int) -> tuple[Places, Places]:
     return keys, order
 
 
-@kernel_part
+@kernel
 def _first_at(keys: Places, start: int, key: int) -> int:
     """Return the first place from `start` on whose key is at least `key`, looking near before far."""
     probe, step = start, 1

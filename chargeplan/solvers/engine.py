@@ -474,7 +474,7 @@ class _Work:
         matrix = self.model.matrix()
         backend = self.chosen or backends.fitting(matrix)
         limits = limits_for(
-            backend, self.run.limits, seconds=self.run.remaining, work=work, gap=self._reduced_gap()
+            backend, self.run.limits, seconds=self.run.seconds_left, work=work, gap=self._reduced_gap()
         )
         hooks = Hooks(start=self._start(matrix), report=self._report, cancel=self.run.cancel)
         began = self.run.elapsed

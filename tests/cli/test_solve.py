@@ -22,9 +22,9 @@ def replace(path, old, new):
     path.write_text(text.replace(old, new), encoding="utf-8")
 
 
-def test_a_town_is_planned(town, run):
+def test_a_town_is_planned(town, chargeplan_afresh):
     """The two sites that are needed are chosen, exit 0, and stdout says so in a planner's words."""
-    done = run("solve", "scenario.toml")
+    done = chargeplan_afresh("solve", "scenario.toml", cwd=town)
     assert (done.returncode, done.stderr) == (0, "")
     plan = json.loads((town / "town-plan/plan.json").read_text(encoding="utf-8"))
     assert (plan["status"], plan["objective"], plan["gap"]) == ("optimal", 2.0, 0.0)

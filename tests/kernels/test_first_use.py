@@ -16,29 +16,34 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 COMPILED = """
+import sys
 from numba.core import event
-from chargeplan.kernels import first_use, inputs
+import chargeplan as cp
+from chargeplan.kernels import first_use
 print(first_use.prepare(), first_use.prepare())
 recorder = event.RecordingListener()
 with event.install_listener("numba:compile", recorder):
     for call in {**first_use.one_half(), **first_use.other_half()}.values():
         call()
+    if len(sys.argv) > 1:
+        cp.solve(cp.load(sys.argv[1]), work_limit=2.0)
 print(sorted({str(record.data["dispatcher"]) for _, record in recorder.buffer if record.is_start}))
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(bool(vars(numba.config)["DISABLE_JIT"]), reason="nothing is compiled")
 def test_what_is_compiled_once_is_found_again(tmp_path: Path) -> None:
-    """The first process compiles, both halves; the second loads."""
+    """The first process compiles, both halves; the second loads, and finds all that a plan needs."""
     environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path), "NUMBA_NUM_THREADS": "2"}
 
-    def said() -> list[str]:
-        command = [sys.executable, "-c", COMPILED]
+    def said(*instance: str) -> list[str]:
+        command = [sys.executable, "-c", COMPILED, *instance]
         answer = subprocess.run(command, env=environment, check=True, capture_output=True, text=True)
         return answer.stdout.splitlines()
 
     assert said() == ["True True", "[]"]
-    assert said() == ["False False", "[]"]
+    assert said("xiangtan-2024") == ["False False", "[]"]
 
 
 def test_both_halves_are_called(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -85,12 +84,13 @@ def medium(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def command() -> Callable[..., subprocess.CompletedProcess[str]]:
+def command(
+    chargeplan: Callable[..., subprocess.CompletedProcess[str]],
+) -> Callable[..., subprocess.CompletedProcess[str]]:
     """Run `chargeplan solve SCENARIO -o plan` in a folder."""
 
     def run(scenario: Path, folder: Path) -> subprocess.CompletedProcess[str]:
-        call = [sys.executable, "-m", "chargeplan", "solve", str(scenario), "-o", "plan", "--quiet"]
-        return subprocess.run(call, cwd=folder, capture_output=True, text=True, check=False)
+        return chargeplan("solve", scenario, "-o", "plan", "--quiet", cwd=folder)
 
     return run
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import copy
 import json
-import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -128,11 +126,10 @@ def test_room_has_to_be_stated(placed_cases, change, tmp_path):
 
 
 @pytest.mark.parametrize(("each", "code"), [(8.0, 0), (1.0, 3)])
-def test_a_folder_with_room_is_planned(town_of, each, code, tmp_path):
+def test_a_folder_with_room_is_planned(town_of, each, code, chargeplan, tmp_path):
     """The command plans it, exit 0; beyond all room it is exit 3."""
     folder = town_of("distance", [NEAR], minimise="stations", weight_per_charger=each).write(tmp_path / "in")
-    command = [sys.executable, "-m", "chargeplan", "solve", str(folder), "-o", "plan", "--json"]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    done = chargeplan("solve", folder, "-o", "plan", "--json", cwd=tmp_path)
     content = json.loads(done.stdout)
     assert (done.returncode, content["audit"]["agrees"]) == (code, True), done.stderr
     assert content["status"] == {0: "optimal", 3: "infeasible"}[code]

@@ -3,27 +3,19 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 
 import geopandas as gpd
 import pytest
 
 
 @pytest.fixture
-def solve(tmp_path):
+def solve(chargeplan, tmp_path):
     """Write a case as a folder, run the command, and read what it says and writes."""
 
     def solve(case, *options):
         folder = case.write(tmp_path / "scenario")
-        command = [sys.executable, "-m", "chargeplan", "solve", "scenario", "-o", "plan", "--json", *options]
-        done = subprocess.run(
-            [*command, "--gap", "0", "--threads", "1"],
-            cwd=folder.parent,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        exactly = ("--gap", "0", "--threads", "1")
+        done = chargeplan("solve", "scenario", "-o", "plan", "--json", *options, *exactly, cwd=folder.parent)
         assert done.returncode in {0, 3}, done.stderr
         return done.returncode, json.loads(done.stdout), tmp_path / "plan"
 

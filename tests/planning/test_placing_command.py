@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
+from functools import partial
 from importlib.resources import files
 
 import geopandas as gpd
@@ -21,14 +20,9 @@ WORDS = {
 
 
 @pytest.fixture
-def run(tmp_path):
+def run(chargeplan, tmp_path):
     """Run a command of chargeplan beside a scenario folder."""
-
-    def run(*words):
-        command = [sys.executable, "-m", "chargeplan", *words]
-        return subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
-
-    return run
+    return partial(chargeplan, cwd=tmp_path)
 
 
 @pytest.mark.parametrize("name", ["distance, kept", "farthest beside a promise", "separation"])
