@@ -266,6 +266,7 @@ def test_what_is_not_planned_yet_is_stated():
     assert {"at_least": 190_000, "at_most": 210_000} in mixes["czt-2021"]
 
 
+@pytest.mark.slow
 @pytest.mark.tree
 def test_the_layers_are_what_their_program_builds(tmp_path):
     """Building again from the committed sources gives the same bytes."""

@@ -102,6 +102,7 @@ def test_bad_input_is_named() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.slow
 def test_the_published_optimum() -> None:
     """Ten sites that cover most of 10,000 demand points within 5.5: the optimum of the paper's instance."""
     instance = cfl(10_000)

@@ -37,6 +37,7 @@ def test_sources_and_licence_are_named(name):
     assert "MIT License" in text
 
 
+@pytest.mark.slow
 @pytest.mark.tree
 @pytest.mark.parametrize("name", NAMES)
 def test_the_layers_are_what_their_program_builds(name, tmp_path):

@@ -10,6 +10,7 @@ import pytest
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 
 
+@pytest.mark.slow
 @pytest.mark.tree
 def test_shenzhens_stations_are_audited(tmp_path):
     """The figures are those of the shipped stations, counted by hand where that can be; nothing warns."""

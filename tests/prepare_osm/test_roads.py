@@ -126,6 +126,7 @@ def networkx_graph(path):
     return graph, places
 
 
+@pytest.mark.slow
 @pytest.mark.tree
 def test_porto_alegre_agrees_with_networkx(porto_alegre):
     """Connected size, total length and 200 random shortest paths are those of a plain node graph."""

@@ -103,6 +103,7 @@ def test_infeasible_is_said_where_only_fractions_fit(backend: Backend) -> None:
     assert solved(backend, model).status == "infeasible"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("setting", ["mixed", "rows and budget", "two shares"])
 def test_backends_agree_with_cp_sat(backend: Backend, setting: str) -> None:
     """On random covering models every backend's optimum is CP-SAT's."""

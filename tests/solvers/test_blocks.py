@@ -84,6 +84,7 @@ def test_what_is_one_block_in_the_end_proves_the_optimum() -> None:
     assert bound.certificate().bound(model) == bound.bound == answer.objective
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("setting", ["share", "budget"])
 def test_blocks_beside_a_coupling_row_beat_the_lp(setting: str) -> None:
     """A share or a budget is paid for by its multiplier; blocks still prove more than the LP."""

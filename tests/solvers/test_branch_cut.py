@@ -99,6 +99,7 @@ def test_a_gap_is_enough(seed: int) -> None:
     assert abs(objective - found.bound) <= 0.2 * abs(objective) + 1e-8
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("radius", [5.5, 6.25])
 def test_cfl_maximal_covering(radius: float) -> None:
     """10,000 demand points: the published optimum, proven."""

@@ -30,6 +30,7 @@ def san_francisco() -> tuple[pd.DataFrame, np.ndarray]:
     return table, people.loc[table.index].to_numpy(float)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", sorted(OPTIMA["orlib_scp"]["optimal"]))
 def test_or_library_set_covering_optima(name: str) -> None:
     """The proven optima of scp41 to scp410 are found and proven."""
