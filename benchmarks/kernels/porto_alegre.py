@@ -1,6 +1,8 @@
 """The drivable roads of Porto Alegre as a graph: every OpenStreetMap node of a drivable way is a node.
 
-Nothing is simplified beforehand, so that every peer gets the same graph and does its own preparation.
+Nothing is simplified beforehand, so that every peer gets the same graph and does its own preparation. The
+file is the source of the instance of that name: © OpenStreetMap contributors, Open Database License 1.0; the
+README beside it says where it was taken from.
 """
 
 from __future__ import annotations
@@ -19,7 +21,7 @@ from chargeplan import kernels
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-FILE = Path(__file__).parent / "data" / "porto_alegre" / "poa_osm.pbf"
+FILE = Path(__file__).parents[2] / "chargeplan" / "instances" / "porto_alegre" / "sources" / "poa_osm.pbf"
 ROADS = ("motorway", "trunk", "primary", "secondary", "tertiary", "unclassified", "residential")
 DRIVABLE = {*ROADS, *(f"{road}_link" for road in ROADS[:5]), "living_street", "service", "road"}
 
