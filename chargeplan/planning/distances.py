@@ -64,7 +64,7 @@ def measure(problem: Problem, coverage: Sequence[csr_array]) -> Distances:
     sites, asked = problem.sites, problem.scenario.objective
     points = sum(len(standard.points) for standard in problem.standards)
     what = f'minimise = "{asked.counts}": {points:,} demand points and {len(sites):,} sites'
-    reserve(_COPIES * 8 * points * len(sites), what, None)
+    reserve_table(points, len(sites), what)
     permitted = sites.status != "forbidden"
     tables, rows, remarks = [], [], []
     for standard, relation in zip(problem.standards, coverage, strict=True):
@@ -85,6 +85,24 @@ def measure(problem: Problem, coverage: Sequence[csr_array]) -> Distances:
     if not sum(aims):
         raise InputError(f"{what}: no demand point of an aim has a way to any permitted site")
     return Distances(np.concatenate(tables), np.concatenate(weight), tuple(rows), tuple(remarks))
+
+
+def reserve_table(rows: int, columns: int, what: str) -> None:
+    """Announce the memory that a table of distances takes.
+
+    Parameters
+    ----------
+    rows, columns
+        Its shape.
+    what
+        Needs it.
+
+    Raises
+    ------
+    InputError
+        More is needed than is free.
+    """
+    reserve(_COPIES * 8 * rows * columns, what, None)
 
 
 def metres(standard: Standard, sites: Sites) -> NDArray[np.float64]:

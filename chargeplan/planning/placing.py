@@ -14,10 +14,9 @@ import numpy as np
 
 from chargeplan import kernels
 from chargeplan.errors import InputError
-from chargeplan.kernels.memory import reserve
 from chargeplan.plan.record import InfeasibleRecord
 from chargeplan.planning.covering import cover_demand, open_sites, without_bound
-from chargeplan.planning.distances import Distances, measure
+from chargeplan.planning.distances import Distances, measure, reserve_table
 from chargeplan.planning.formulate import check_limit
 from chargeplan.planning.recording import Outcome
 from chargeplan.scenario import Objective
@@ -47,7 +46,6 @@ if TYPE_CHECKING:
     from chargeplan.solvers.solution import Solution
 
 BEYOND = 20_037_509.0  # metres, half way around the Earth: what two existing sites count as apart
-_COPIES = 5  # of a table of distances, at most, that measuring and solving hold at a time
 
 
 @dataclass(frozen=True)
@@ -204,7 +202,7 @@ def _between(problem: Problem) -> NDArray[np.float64]:
     """Measure the sites to each other, (M, M) metres."""
     sites = problem.sites
     what = f'maximise = "{problem.scenario.objective.counts}": {len(sites):,} sites'
-    reserve(_COPIES * 8 * len(sites) ** 2, what, None)
+    reserve_table(len(sites), len(sites), what)
     table = np.array(kernels.distance_matrix(sites.positions, sites.positions), np.float64)
     existing = np.flatnonzero(sites.status == "existing")
     table[np.ix_(existing, existing)] = BEYOND

@@ -155,7 +155,7 @@ class _Work:
                 self.run.infeasible = True
                 return
         self._offer_certificate(dual)
-        if not self._done():
+        if not self.run.done():
             self._solve_rest(dual)
 
     def solution(self) -> AllocatedSolution:
@@ -168,9 +168,6 @@ class _Work:
     def best(self) -> float:
         """Cost of the best plan, infinite without one."""
         return math.inf if self.search.best is None else self.search.best.cost
-
-    def _done(self) -> bool:
-        return self.run.good_enough() or self.run.must_stop()
 
     def _stops(self) -> bool:
         """Whether the limits leave no more time for search and dual ascent."""

@@ -187,9 +187,7 @@ class _Work:
         return self.run.solution(None if self.plan is None else np.flatnonzero(self.plan))
 
     def _done(self) -> bool:
-        limit = self.run.limits.work_limit
-        spent = limit is not None and self.run.worked >= limit
-        return self.run.infeasible or spent or self.run.good_enough() or self.run.must_stop()
+        return self.run.spent or self.run.done()
 
     def _known(self) -> int:
         """Return which radius the best plan reaches; one beyond the last without a plan."""

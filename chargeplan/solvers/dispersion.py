@@ -190,9 +190,7 @@ class _Work:
         return self.run.solution(None if self.plan is None else self.sites[self.plan])
 
     def _done(self) -> bool:
-        limit = self.run.limits.work_limit
-        spent = limit is not None and self.run.worked >= limit
-        return spent or self.run.good_enough() or self.run.must_stop()
+        return self.run.spent or self.run.done()
 
     def _reached(self) -> int:
         """Return which distance the best plan keeps."""

@@ -121,7 +121,7 @@ class _Work:
             self._search(search, _SEARCH_SHARE * _CHUNK)
             self.run.enter("bound")
         self._offer_certificate(dual)
-        if self._done() or self.plan is None:
+        if self.run.done() or self.plan is None:
             return
         fixed = fix(dual, fixed, self._limit())
         if self.chosen is None:
@@ -132,9 +132,6 @@ class _Work:
     def solution(self) -> Solution:
         """Put the answer together."""
         return self.run.solution(None if self.plan is None else self.sites[self.plan])
-
-    def _done(self) -> bool:
-        return self.run.good_enough() or self.run.must_stop()
 
     def _stops(self, fixed: Fixed) -> bool:
         """Whether the limits leave no more time for multipliers; the rest is for what they have left."""

@@ -216,19 +216,18 @@ class _Work:
         self._search()
         self.run.enter("bound")
         self._offer_certificate(*self._first_groups())
-        groups = [] if self._done() else cliques(self.between, self.instance.separation, self.run.must_stop)
+        if self.run.done():
+            return
+        groups = cliques(self.between, self.instance.separation, self.run.must_stop)
         if not groups:
             return
         self._offer_prices(groups)
-        if not self._done():
+        if not self.run.done():
             self._ask(groups)
 
     def solution(self) -> Solution:
         """Put the answer together."""
         return self.run.solution(None if self.plan is None else self.sites[self.plan])
-
-    def _done(self) -> bool:
-        return self.run.good_enough() or self.run.must_stop()
 
     def _search(self) -> None:
         """Insert sites, and what they exclude makes room for others, as long as the limits allow."""

@@ -290,6 +290,15 @@ class Run:
         """Whether the gap asked for is reached."""
         return self.gap is not None and self.gap <= max(self.limits.gap, self.rounding, 1e-12)
 
+    @property
+    def spent(self) -> bool:
+        """Whether the limit of work is reached."""
+        return self.limits.work_limit is not None and self.worked >= self.limits.work_limit
+
+    def done(self) -> bool:
+        """Whether nothing is left to look for: no plan exists, the gap is reached, or the run must stop."""
+        return self.infeasible or self.good_enough() or self.must_stop()
+
     def must_stop(self) -> bool:
         """Whether the clock has run out or a person has asked to stop; the run is then marked as cut."""
         if self.cancelled or (self.remaining is not None and self.remaining <= 0.0):

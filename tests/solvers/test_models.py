@@ -103,6 +103,7 @@ def test_nothing_to_serve_needs_nothing() -> None:
         ({"weight": [np.nan, 1.0]}, "weight"),
         ({"required": [2]}, "required"),
         ({"forbidden": [-1]}, "forbidden"),
+        ({"required": [0], "forbidden": [0]}, "both"),
         ({"backend": "abacus"}, "abacus"),
     ],
 )

@@ -8,9 +8,9 @@ import numpy as np
 
 from chargeplan.solvers.allocation_engine import solve
 from chargeplan.solvers.models.arrays import checked_vector
-from chargeplan.solvers.models.distances import checked_distance, checked_stations
 from chargeplan.solvers.models.facility_location import allocation_instance, checked_capacity
 from chargeplan.solvers.models.keywords import Asked, takes_engine_keywords
+from chargeplan.solvers.models.p_median import median_instance
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
@@ -70,18 +70,16 @@ def capacitated_p_median(
     branch-and-price algorithm for the capacitated p-median problem.
     """
     asked = Asked(**keywords)
-    table = checked_distance(distance)
-    points, sites = table.shape
-    opened, closed = asked.given(sites)
-    weights = checked_vector(weight, points, "weight")
-    row, site = np.nonzero(np.isfinite(table))
+    median = median_instance(distance, weight, stations, asked)
+    points, sites = median.distance.shape
+    row, site = np.nonzero(np.isfinite(median.distance))
     instance = allocation_instance(
-        points, row, site, weights[row] * table[row, site],
+        points, row, site, median.weight[row] * median.distance[row, site],
         opening=np.zeros(sites),
-        demand=weights if demand is None else checked_vector(demand, points, "demand"),
+        demand=median.weight if demand is None else checked_vector(demand, points, "demand"),
         capacity=checked_capacity(capacity, sites),
-        given=(opened, closed),
+        given=(median.opened, median.closed),
         single_source=single_source,
-        stations=checked_stations(stations, opened, closed),
+        stations=median.stations,
     )  # fmt: skip
     return solve(instance, asked.limits, **asked.listening)

@@ -3,41 +3,32 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Unpack
 
 import numpy as np
 
 from chargeplan.errors import InputError
 from chargeplan.solvers.engine import solve
-from chargeplan.solvers.models.arrays import checked_coverage, checked_sites, checked_vector, first_server
+from chargeplan.solvers.models.arrays import checked_coverage, checked_vector, first_server
 from chargeplan.solvers.models.covering import CoveringModel
-from chargeplan.solvers.solution import Limits, Solution
+from chargeplan.solvers.models.keywords import Asked, takes_engine_keywords
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
     from scipy.sparse import csr_array
 
-    from chargeplan.events import Cancel, OnEvent
-    from chargeplan.solvers.models.arrays import Sites
+    from chargeplan.solvers.models.keywords import EngineKeywords
+    from chargeplan.solvers.solution import Solution
 
 
-def maximal_covering(  # noqa: PLR0913 - the engine's keywords, common to all models
+@takes_engine_keywords
+def maximal_covering(
     coverage: ArrayLike | csr_array,
     weight: ArrayLike,
     stations: int | None = None,
     budget: float | None = None,
     cost: ArrayLike | None = None,
-    *,
-    time_limit: float | None = None,
-    gap: float = 0.0,
-    work_limit: float | None = None,
-    backend: str = "auto",
-    threads: int | None = None,
-    seed: int = 0,
-    required: Sites = (),
-    forbidden: Sites = (),
-    on_event: OnEvent | None = None,
-    cancel: Cancel | None = None,
+    **keywords: Unpack[EngineKeywords],
 ) -> Solution:
     """Find the stations that serve the most weight.
 
@@ -53,14 +44,6 @@ def maximal_covering(  # noqa: PLR0913 - the engine's keywords, common to all mo
         How much the stations may cost together, required ones included.
     cost
         (M,) cost of a station at each site, 1 by default; for `budget`.
-    time_limit, gap, work_limit, threads, seed
-        As `Limits` says.
-    backend
-        Name of the solver backend.
-    required, forbidden
-        Indices of sites that must be open, or closed.
-    on_event, cancel
-        Called with progress events; asked whether to stop.
 
     Returns
     -------
@@ -76,8 +59,10 @@ def maximal_covering(  # noqa: PLR0913 - the engine's keywords, common to all mo
     ----------
     Church & ReVelle (1974), The maximal covering location problem.
     """
+    asked = Asked(**keywords)
     relation = checked_coverage(coverage)
     n_rows, n_sites = relation.shape
+    opened, closed = asked.given(n_sites)
     if (stations is None) == (budget is None):
         raise InputError("give either stations or budget")
     costs = checked_vector(cost, n_sites, "cost")
@@ -92,12 +77,11 @@ def maximal_covering(  # noqa: PLR0913 - the engine's keywords, common to all mo
         cost=np.zeros(n_sites),
         usage=costs if stations is None else np.ones(n_sites),
         limit=_checked_limit(stations, budget),
-        opened=checked_sites(required, n_sites, "required"),
-        closed=checked_sites(forbidden, n_sites, "forbidden"),
+        opened=opened,
+        closed=closed,
         maximise=True,
     )
-    limits = Limits(time_limit, gap, work_limit, threads, seed)
-    solution = solve(model, limits, backend=backend, on_event=on_event, cancel=cancel)
+    solution = solve(model, asked.limits, **asked.listening)
     return replace(solution, assignment=first_server(relation, solution.selected))
 
 

@@ -60,20 +60,39 @@ def p_median(
     location.
     """
     asked = Asked(**keywords)
-    table = checked_distance(distance)
-    rows, sites = table.shape
-    opened, closed = asked.given(sites)
-    number = checked_stations(stations, opened, closed)
-    instance = MedianInstance(table, checked_vector(weight, rows, "weight"), number, opened, closed)
-    limits, start = asked.limits, None
-    if not np.isfinite(table[:, ~closed]).all():
+    instance = median_instance(distance, weight, stations, asked)
+    table, limits, start = instance.distance, asked.limits, None
+    if not np.isfinite(table[:, ~instance.closed]).all():
         serving = _serving(instance, asked)
         if serving.selected is None:
             return serving
-        start = np.isin(np.arange(sites), serving.selected)
+        start = np.isin(np.arange(table.shape[1]), serving.selected)
         limits = _what_is_left(limits, sum(serving.seconds.values()))
     solution = solve(instance, limits, start, **asked.listening)
     return replace(solution, assignment=nearest_station(table, solution.selected))
+
+
+def median_instance(
+    distance: ArrayLike, weight: ArrayLike | None, stations: int, asked: Asked
+) -> MedianInstance:
+    """Check what every p-median is given.
+
+    Parameters
+    ----------
+    distance, weight, stations
+        As `p_median` takes them.
+    asked
+        With the sites whose state is given.
+
+    Raises
+    ------
+    InputError
+        As `p_median` raises it.
+    """
+    table = checked_distance(distance)
+    opened, closed = asked.given(table.shape[1])
+    weights = checked_vector(weight, table.shape[0], "weight")
+    return MedianInstance(table, weights, checked_stations(stations, opened, closed), opened, closed)
 
 
 def _serving(instance: MedianInstance, asked: Asked) -> Solution:

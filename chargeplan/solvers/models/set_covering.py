@@ -3,41 +3,32 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Unpack
 
 import numpy as np
 
 from chargeplan.errors import InputError
 from chargeplan.solvers.engine import solve
-from chargeplan.solvers.models.arrays import checked_coverage, checked_sites, checked_vector, first_server
+from chargeplan.solvers.models.arrays import checked_coverage, checked_vector, first_server
 from chargeplan.solvers.models.covering import CoveringModel
-from chargeplan.solvers.solution import Limits, Solution
+from chargeplan.solvers.models.keywords import Asked, takes_engine_keywords
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
     from scipy.sparse import csr_array
 
-    from chargeplan.events import Cancel, OnEvent
-    from chargeplan.solvers.models.arrays import Sites
+    from chargeplan.solvers.models.keywords import EngineKeywords
+    from chargeplan.solvers.solution import Solution
 
 
-def set_covering(  # noqa: PLR0913 - the engine's keywords, common to all models
+@takes_engine_keywords
+def set_covering(
     coverage: ArrayLike | csr_array,
     cost: ArrayLike | None = None,
     share: float = 1.0,
     weight: ArrayLike | None = None,
     backup: int = 1,
-    *,
-    time_limit: float | None = None,
-    gap: float = 0.0,
-    work_limit: float | None = None,
-    backend: str = "auto",
-    threads: int | None = None,
-    seed: int = 0,
-    required: Sites = (),
-    forbidden: Sites = (),
-    on_event: OnEvent | None = None,
-    cancel: Cancel | None = None,
+    **keywords: Unpack[EngineKeywords],
 ) -> Solution:
     """Find the cheapest stations that serve the demand points.
 
@@ -53,14 +44,6 @@ def set_covering(  # noqa: PLR0913 - the engine's keywords, common to all models
         (N,) weight of each demand point, 1 by default.
     backup
         How many stations have to serve a demand point for it to count as served.
-    time_limit, gap, work_limit, threads, seed
-        As `Limits` says.
-    backend
-        Name of the solver backend.
-    required, forbidden
-        Indices of sites that must be open, or closed.
-    on_event, cancel
-        Called with progress events; asked whether to stop.
 
     Returns
     -------
@@ -78,8 +61,10 @@ def set_covering(  # noqa: PLR0913 - the engine's keywords, common to all models
     Toregas, Swain, ReVelle & Bergman (1971), The location of emergency service facilities.
     Hogan & ReVelle (1986), Concepts and applications of backup coverage.
     """
+    asked = Asked(**keywords)
     relation = checked_coverage(coverage)
     n_rows, n_sites = relation.shape
+    opened, closed = asked.given(n_sites)
     if not 0.0 < share <= 1.0:
         raise InputError(f"share is {share}; it must be greater than 0 and at most 1")
     if backup < 1:
@@ -97,10 +82,9 @@ def set_covering(  # noqa: PLR0913 - the engine's keywords, common to all models
         cost=checked_vector(cost, n_sites, "cost"),
         usage=np.zeros(n_sites),
         limit=None,
-        opened=checked_sites(required, n_sites, "required"),
-        closed=checked_sites(forbidden, n_sites, "forbidden"),
+        opened=opened,
+        closed=closed,
         maximise=False,
     )
-    limits = Limits(time_limit, gap, work_limit, threads, seed)
-    solution = solve(model, limits, backend=backend, on_event=on_event, cancel=cancel)
+    solution = solve(model, asked.limits, **asked.listening)
     return replace(solution, assignment=first_server(relation, solution.selected))
