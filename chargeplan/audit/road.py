@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from chargeplan.problem import RoadAccess
 
 _CELLS = 4_000_000  # distances held at a time, 32 MB
+_ROUNDING = 1e-9  # relative: by how much more than this no two sums of the same roads differ
 
 
 @dataclass(frozen=True)
@@ -46,15 +47,68 @@ def nearest_by_road(graph: RoadGraph, demand: Snapped, stations: Snapped, k: int
     k
         At least 1.
     """
+    station, distance = _nearest(graph, demand, stations, np.arange(stations.node.size))
+    backup = distance if k == 1 else _kth_nearest(graph, demand, stations, k)
+    return Nearest(station, _or_nan(distance), _or_nan(backup))
+
+
+def _nearest(
+    graph: RoadGraph, demand: Snapped, stations: Snapped, among: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Find the nearest of some stations, the first of equals, and the metres to it: -1 and inf for no way.
+
+    One search starts from all of them at once, each a node of its own whose leg is a road.
+    """
     n = demand.node.size
-    station, best = np.full(n, -1, np.int64), np.full((k, n), np.inf)
-    for block in _blocks(graph, demand, stations, np.inf):
-        closest = block.distance.argmin(axis=0)
-        closer = block.distance[closest, np.arange(n)] < best[0]
-        station[closer] = block.first + closest[closer]
-        best = np.sort(np.vstack((best, block.distance)), axis=0)[:k]
-    best[np.isinf(best)] = np.nan
-    return Nearest(station, best[0], best[k - 1])
+    among = among[np.isfinite(stations.leg[among])]
+    if n == 0 or among.size == 0:
+        return np.full(n, -1, np.int64), np.full(n, np.inf)
+    roads, size = reversed_graph(graph), graph.nodes + among.size
+    indptr = np.concatenate((roads.indptr, roads.indptr[-1] + 1 + np.arange(among.size)))
+    head = np.concatenate((roads.indices, stations.node[among]))
+    length = np.concatenate((roads.data, stations.leg[among]))
+    backwards = csr_array((length, head, indptr), shape=(size, size))
+    own = np.arange(graph.nodes, size)
+    along, _, source = dijkstra(backwards, indices=own, min_only=True, return_predecessors=True)
+    tail = np.repeat(np.arange(size), np.diff(indptr))
+    on_way = np.isfinite(along[tail]) & (along[tail] + length == along[head])
+    first = _least(source.astype(np.int64), tail[on_way], head[on_way])[demand.node]
+    distance = along[demand.node] + demand.leg
+    reached = np.isfinite(distance)
+    return np.where(reached, among[np.where(reached, first - graph.nodes, 0)], -1), distance
+
+
+def _least(label: NDArray[np.int64], tail: NDArray[np.int64], head: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Hand labels on along arcs, the least of those that come together, until none changes any more.
+
+    Nearly all agree at once: a label changes only where two ways are equally short.
+    """
+    while True:
+        handed = label.copy()
+        np.minimum.at(handed, head, label[tail])
+        if np.array_equal(handed, label):
+            return label
+        label = handed
+
+
+def _kth_nearest(graph: RoadGraph, demand: Snapped, stations: Snapped, k: int) -> NDArray[np.float64]:
+    """Metres to the k-th nearest station, (N,), inf where fewer are reached.
+
+    Of k groups of stations each has one within the greatest of the k distances to the nearest of a group, so
+    that the k nearest are no farther.
+    """
+    everyone = np.arange(stations.node.size)
+    best: NDArray[np.float64] = np.full((k, demand.node.size), np.inf)
+    if everyone.size < k or demand.node.size == 0:
+        return best[k - 1]
+    bounds = [_nearest(graph, demand, stations, everyone[group::k])[1] for group in range(k)]
+    for block in _blocks(graph, demand, stations, float(np.max(bounds)) * (1.0 + _ROUNDING)):
+        best = np.partition(np.vstack((best, block.distance)), k - 1, axis=0)[:k]
+    return np.asarray(best[k - 1])
+
+
+def _or_nan(distance: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.asarray(np.where(np.isinf(distance), np.nan, distance))
 
 
 def pairs_within_road(

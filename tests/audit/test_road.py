@@ -96,3 +96,35 @@ def test_without_stations_nobody_reaches_one():
     )
     assert found.station.tolist() == [-1]
     assert np.isnan(found.backup_distance_m).all()
+
+
+@pytest.mark.parametrize("k", [1, 2, 4])
+@pytest.mark.parametrize("seed", range(3))
+def test_searching_from_all_stations_at_once_gives_what_one_by_one_gives(seed, k):
+    """On lengths as real roads have them, parallel roads too, verdicts at every radius are the same."""
+    rng = np.random.default_rng(seed)
+    nodes, arcs = 300, 900
+    tail, head = np.sort(rng.integers(0, nodes, arcs)), rng.integers(0, nodes, arcs)
+    tail[1::9], head[1::9] = tail[0::9], head[0::9]
+    graph = RoadGraph(np.searchsorted(tail, np.arange(nodes + 1)), head, rng.uniform(0, 500, arcs))
+    demand = Snapped(rng.integers(0, nodes, 400), rng.uniform(0, 100, 400))
+    stations = Snapped(rng.integers(0, nodes, 25), rng.uniform(0, 100, 25))
+    table = np.concatenate([block.distance for block in road._blocks(graph, demand, stations, np.inf)])
+    found = road.nearest_by_road(graph, demand, stations, k)
+    reached = np.isfinite(table.min(axis=0))
+    assert reached.any()
+    np.testing.assert_array_equal(found.station, np.where(reached, table.argmin(axis=0), -1))
+    backup = np.sort(table, axis=0)[k - 1]
+    np.testing.assert_allclose(found.backup_distance_m, np.where(np.isinf(backup), np.nan, backup), 1e-12)
+    for radius in (200.0, 700.0, 2_000.0):
+        np.testing.assert_array_equal(found.backup_distance_m < radius, backup < radius)
+
+
+def test_of_stations_at_the_same_distance_the_first_is_named():
+    """Twice the same place, and two ways of the same length: the station of the lower number."""
+    graph = graph_of([(0, 1, 3.0), (0, 2, 3.0), (1, 3, 1.0), (2, 3, 1.0)], 4)
+    here = Snapped(np.array([0]), np.array([0.0]))
+    for order in ([2, 1], [1, 2], [3, 3], [3, 1, 2]):
+        stations = Snapped(np.array(order), np.zeros(len(order)))
+        table = np.array([{1: 3.0, 2: 3.0, 3: 4.0}[node] for node in order])
+        assert road.nearest_by_road(graph, here, stations, 1).station.tolist() == [table.argmin()]
