@@ -100,7 +100,7 @@ def _kth_nearest(graph: RoadGraph, demand: Snapped, stations: Snapped, k: int) -
     everyone = np.arange(stations.node.size)
     best: NDArray[np.float64] = np.full((k, demand.node.size), np.inf)
     if everyone.size < k or demand.node.size == 0:
-        return best[k - 1]
+        return np.asarray(best[k - 1])
     bounds = [_nearest(graph, demand, stations, everyone[group::k])[1] for group in range(k)]
     for block in _blocks(graph, demand, stations, float(np.max(bounds)) * (1.0 + _ROUNDING)):
         best = np.partition(np.vstack((best, block.distance)), k - 1, axis=0)[:k]
