@@ -6,7 +6,7 @@ station's leg.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -24,14 +24,16 @@ if TYPE_CHECKING:
     from chargeplan.problem import RoadAccess
 
 _CELLS = 4_000_000  # distances held at a time, 32 MB
+_TOGETHER = 64  # stations in a usual group of neighbours
 _ROUNDING = 1e-9  # relative: by how much more than this no two sums of the same roads differ
 
 
 @dataclass(frozen=True)
 class _Block:
-    """Distances of all demand points to stations `first`, `first` + 1, ...: (S, N) metres, inf for no way."""
+    """Distances between some of the stations and some of the demand points: (S, N) metres, inf for no way."""
 
-    first: int
+    stations: NDArray[np.int64]
+    demand: NDArray[np.int64]
     distance: NDArray[np.float64]
 
 
@@ -103,7 +105,8 @@ def _kth_nearest(graph: RoadGraph, demand: Snapped, stations: Snapped, k: int) -
         return np.asarray(best[k - 1])
     bounds = [_nearest(graph, demand, stations, everyone[group::k])[1] for group in range(k)]
     for block in _blocks(graph, demand, stations, float(np.max(bounds)) * (1.0 + _ROUNDING)):
-        best = np.partition(np.vstack((best, block.distance)), k - 1, axis=0)[:k]
+        known = np.vstack((best[:, block.demand], block.distance))
+        best[:, block.demand] = np.partition(known, k - 1, axis=0)[:k]
     return np.asarray(best[k - 1])
 
 
@@ -135,8 +138,8 @@ def pairs_within_road(
     rows, columns = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
     for block in _blocks(graph, demand, sites, radius):
         column, row = np.nonzero(within(block.distance, radius, strict=strict))
-        rows.append(row)
-        columns.append(column + block.first)
+        rows.append(block.demand[row])
+        columns.append(block.stations[column])
     return np.concatenate(rows), np.concatenate(columns)
 
 
@@ -159,11 +162,11 @@ def metres_within_road(
     rows, columns, metres : ndarray
         Indices into `asking` and of sites, pair by pair, and the length of the way.
     """
-    for block in _blocks(access.graph, access.demand, access.sites, float(reach.max(initial=0.0))):
-        distance = block.distance[:, asking]
-        near = (distance <= reach) & np.isfinite(distance)
+    demand = replace(access.demand, node=access.demand.node[asking], leg=access.demand.leg[asking])
+    for block in _blocks(access.graph, demand, access.sites, float(reach.max(initial=0.0))):
+        near = (block.distance <= reach[block.demand]) & np.isfinite(block.distance)
         column, row = np.nonzero(near)
-        yield row, column + block.first, distance[near]
+        yield block.demand[row], block.stations[column], block.distance[near]
 
 
 def ways_by_road(access: RoadAccess, sites: NDArray[np.bool_]) -> NDArray[np.bool_]:
@@ -184,15 +187,37 @@ def reversed_graph(graph: RoadGraph) -> csr_array[np.float64]:
 
 
 def _blocks(graph: RoadGraph, demand: Snapped, stations: Snapped, limit: float) -> Iterator[_Block]:
-    """Road distances, as many stations at a time as fit; ways longer than `limit` may be missing."""
-    if demand.node.size == 0:
+    """Road distances, as many at a time as fit; ways longer than `limit` may be missing.
+
+    A way within the limit has its graph part within it too, as legs only lengthen it, and so leads through no
+    node that is farther from the station: of the graph only what is near a group of stations is searched.
+    """
+    if demand.node.size == 0 or stations.node.size == 0:
         return
-    backwards = reversed_graph(graph)
-    step = max(1, _CELLS // max(demand.node.size, backwards.shape[0], 1))
-    for first in range(0, stations.node.size, step):
-        part = slice(first, first + step)
-        nodes, entry = np.unique(stations.node[part], return_inverse=True)
-        # Legs only lengthen a way, so a way within the limit has its graph part within it too.
-        along = np.atleast_2d(dijkstra(backwards, indices=nodes, limit=limit))
-        distance = along[:, demand.node][entry]
-        yield _Block(first, distance + (stations.leg[part, np.newaxis] + demand.leg))
+    backwards, place = reversed_graph(graph), np.full(graph.nodes, -1, np.int64)
+    for group in _groups(graph, stations, limit):
+        nodes = np.unique(stations.node[group])
+        near = np.flatnonzero(np.isfinite(dijkstra(backwards, indices=nodes, min_only=True, limit=limit)))
+        place[near] = np.arange(near.size)
+        reached = np.flatnonzero(place[demand.node] >= 0)
+        roads, goals = csr_array(backwards[near][:, near]), place[demand.node[reached]]
+        step = max(1, _CELLS // max(reached.size, near.size))
+        for first in range(0, group.size, step):
+            part = group[first : first + step]
+            starts, entry = np.unique(place[stations.node[part]], return_inverse=True)
+            along = np.atleast_2d(dijkstra(roads, indices=starts, limit=limit))[:, goals][entry]
+            distance = along + (stations.leg[part, np.newaxis] + demand.leg[reached])
+            yield _Block(part, reached, distance)
+        place[near] = -1
+
+
+def _groups(graph: RoadGraph, stations: Snapped, limit: float) -> Iterator[NDArray[np.int64]]:
+    """Group stations by which of a few is the nearest; all are together where ways may be of any length."""
+    everyone = np.arange(stations.node.size)
+    if np.isinf(limit):
+        yield everyone
+        return
+    here = replace(stations, leg=np.zeros(everyone.size))
+    middle, _ = _nearest(graph, here, here, everyone[::_TOGETHER])
+    order = np.argsort(middle, kind="stable")
+    yield from np.split(order, np.flatnonzero(np.diff(middle[order])) + 1)

@@ -5,9 +5,11 @@ from __future__ import annotations
 import networkx as nx
 import numpy as np
 import pytest
+from scipy.sparse.csgraph import dijkstra
 
 from chargeplan.audit import road
 from chargeplan.kernels import RoadGraph, Snapped
+from chargeplan.problem import RoadAccess
 
 
 def graph_of(arcs, nodes):
@@ -98,18 +100,30 @@ def test_without_stations_nobody_reaches_one():
     assert np.isnan(found.backup_distance_m).all()
 
 
-@pytest.mark.parametrize("k", [1, 2, 4])
-@pytest.mark.parametrize("seed", range(3))
-def test_searching_from_all_stations_at_once_gives_what_one_by_one_gives(seed, k):
-    """On lengths as real roads have them, parallel roads too, verdicts at every radius are the same."""
+def real_roads(seed, nodes=300, arcs=900):
+    """Lengths as real roads have them, parallel roads, and some that come from nowhere."""
     rng = np.random.default_rng(seed)
-    nodes, arcs = 300, 900
     tail, head = np.sort(rng.integers(0, nodes, arcs)), rng.integers(0, nodes, arcs)
     tail[1::9], head[1::9] = tail[0::9], head[0::9]
     graph = RoadGraph(np.searchsorted(tail, np.arange(nodes + 1)), head, rng.uniform(0, 500, arcs))
-    demand = Snapped(rng.integers(0, nodes, 400), rng.uniform(0, 100, 400))
-    stations = Snapped(rng.integers(0, nodes, 25), rng.uniform(0, 100, 25))
-    table = np.concatenate([block.distance for block in road._blocks(graph, demand, stations, np.inf)])
+    demand, stations = (
+        Snapped(rng.integers(0, nodes, size), rng.uniform(0, 100, size)) for size in (400, 150)
+    )
+    return graph, demand, stations
+
+
+def one_by_one(graph, demand, stations):
+    """Every distance, (S, N), by a search of the whole graph from every station."""
+    along = dijkstra(road.reversed_graph(graph), indices=stations.node)
+    return along[:, demand.node] + (stations.leg[:, None] + demand.leg)
+
+
+@pytest.mark.parametrize("k", [1, 2, 4])
+@pytest.mark.parametrize("seed", range(3))
+def test_searching_from_all_stations_at_once_gives_what_one_by_one_gives(seed, k):
+    """The stations, the distances to the last digits, and with them the verdicts at every radius."""
+    graph, demand, stations = real_roads(seed)
+    table = one_by_one(graph, demand, stations)
     found = road.nearest_by_road(graph, demand, stations, k)
     reached = np.isfinite(table.min(axis=0))
     assert reached.any()
@@ -118,6 +132,27 @@ def test_searching_from_all_stations_at_once_gives_what_one_by_one_gives(seed, k
     np.testing.assert_allclose(found.backup_distance_m, np.where(np.isinf(backup), np.nan, backup), 1e-12)
     for radius in (200.0, 700.0, 2_000.0):
         np.testing.assert_array_equal(found.backup_distance_m < radius, backup < radius)
+
+
+@pytest.mark.parametrize("together", [1, 10, 1_000])
+@pytest.mark.parametrize("seed", range(3))
+def test_searching_near_groups_of_sites_finds_every_pair(seed, together, monkeypatch):
+    """However sites are grouped: the pairs, and the very distances, of whole searches from every site."""
+    monkeypatch.setattr(road, "_TOGETHER", together)
+    graph, demand, sites = real_roads(seed)
+    table = one_by_one(graph, demand, sites).T
+    rows, columns = road.pairs_within_road(graph, demand, sites, 700.0, strict=True)
+    near = np.zeros(table.shape, bool)
+    near[rows, columns] = True
+    assert rows.size == near.sum()
+    np.testing.assert_array_equal(near, table < 700.0)
+    access = RoadAccess(graph, demand, sites, None, None)
+    asking, reach = np.arange(0, 400, 3), np.linspace(0, 1_000, 134)
+    found = np.full((134, 150), np.inf)
+    for row, column, metres in road.metres_within_road(access, asking, reach):
+        found[row, column] = metres
+    expected = table[asking]
+    np.testing.assert_array_equal(found, np.where(expected <= reach[:, None], expected, np.inf))
 
 
 def test_of_stations_at_the_same_distance_the_first_is_named():
