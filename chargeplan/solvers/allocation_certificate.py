@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from chargeplan.solvers.allocation import AllocationInstance
 
+_WIDER = 1 + 1e-12  # so that no pair is missed by rounding
 _ROOM = 2.0**60  # every sum has to stay below
 _WHOLE = 2.0**52  # every multiplier of a site has to be a whole float
 
@@ -75,13 +76,15 @@ class AllocationCertificate:
         """Return what each site adds to the bound where it is open, at least, in units: (M,)."""
         price = self.sites.astype(np.float64)
         result = _units(instance.opening, self.scale)
-        paid = _units(instance.cost, self.scale)
+        most = self.rows * 2.0**-self.scale * _WIDER  # no pair that costs more adds anything
+        pairs = np.flatnonzero(instance.cost <= most[instance.row])
+        row, site = instance.row[pairs], instance.site[pairs]
+        paid = _units(instance.cost[pairs], self.scale)
         if instance.capacity is not None:
             used = self.sites > 0  # without a price a site may hold without end
             result[used] -= -_down(-price[used], instance.capacity[used])
-            paid += _down(price[instance.site], instance.demand[instance.row])
-        gain = np.maximum(self.rows[instance.row] - paid, 0)
-        np.subtract.at(result, instance.site, gain)
+            paid += _down(price[site], instance.demand[row])
+        np.subtract.at(result, site, np.maximum(self.rows[row] - paid, 0))
         return result
 
 

@@ -40,6 +40,7 @@ _SECONDS_PER_STEP = 60e-6  # of it, besides
 _FIRST_SEARCH = 1.0  # units of work for moves from the first plan
 _NEXT_SEARCH = 0.3  # units of work for moves from what the multipliers point to
 _BEFORE_BACKEND = 0.5  # of the limits, at most, for search and dual ascent
+_CERTIFYING = 10  # steps of the dual ascent that take as long as to check its certificate
 _LINEAR = 2_500  # pairs up to which a linear program takes less time than the steps that approach it
 _LARGEST = 400_000  # pairs up to which a backend is asked
 _ROUNDS, _STEPS = 10, 10  # steps about the multipliers of the linear program, for the plans they point to
@@ -147,7 +148,7 @@ class _Work:
         dual = AllocationDual(self.instance)
         most = _ROUNDS if self._relaxed(dual) else math.inf  # steps find plans where they cannot find bounds
         steps = _STEPS if math.isfinite(most) else self._steps_of_a_chunk()
-        while most > 0 and not (dual.converged or self._stops() or self._proves(dual)):
+        while most > 0 and not (dual.converged or self._stops(dual) or self._proves(dual)):
             self._climb(dual, steps)
             self._follow(dual)
             most -= 1
@@ -169,16 +170,36 @@ class _Work:
         """Cost of the best plan, infinite without one."""
         return math.inf if self.search.best is None else self.search.best.cost
 
-    def _stops(self) -> bool:
-        """Whether the limits leave no more time for search and dual ascent."""
-        limits = self.run.limits
-        worked = self._climbed + self.search.work
-        if limits.work_limit is not None and worked >= _BEFORE_BACKEND * limits.work_limit:
+    def _stops(self, dual: AllocationDual) -> bool:
+        """Whether the limits leave no more time for search and dual ascent; the rest is for a backend."""
+        if self.run.must_stop():
             return True
-        if limits.time_limit is not None and self.run.elapsed >= _BEFORE_BACKEND * limits.time_limit:
+        share = _BEFORE_BACKEND
+        if (self._worked(share) or self._timed(share)) and self._left(dual).pairs.size > _LARGEST:
+            share = 1.0
+        if self._worked(share):
+            return True
+        if self._timed(share):
             self.run.by_clock = True
             return True
-        return self.run.must_stop()
+        return False
+
+    def _worked(self, share: float) -> bool:
+        """Whether a share of the limit of work is used up."""
+        limit = self.run.limits.work_limit
+        return limit is not None and self._climbed + self.search.work >= share * limit
+
+    def _timed(self, share: float) -> bool:
+        """Whether a share of the time is used up, but for what it takes to check the certificate."""
+        limit = self.run.limits.time_limit
+        if limit is None:
+            return False
+        kept = min(_CERTIFYING * self._seconds_per_step(), (1.0 - _BEFORE_BACKEND) * limit)
+        return self.run.elapsed >= min(share * limit, limit - kept)
+
+    def _left(self, dual: AllocationDual) -> AllocationCore:
+        """Return what a better plan may still use."""
+        return everything(self.instance) if self.search.best is None else left(dual, self._limit())
 
     def _limit(self) -> float:
         """Return what a plan may cost that would be worth finding."""
@@ -277,8 +298,7 @@ class _Work:
     def _solve_rest(self, dual: AllocationDual) -> None:
         """Give what is left to a backend, from the best plan so far."""
         self.run.enter("solve")
-        known = self.search.best is not None
-        core = left(dual, self._limit()) if known else everything(self.instance)
+        core = self._left(dual)
         if core.pairs.size > _LARGEST:
             self.run.notes.append("too much is left for a backend; the bound is that of the multipliers")
         elif not core.feasible:

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 _FINEST = 2.0**52  # units that all demand is cut into where it is not whole
 _ROOM = 1e-10  # part of a capacity that may be used beyond it, for the rounding to units
+_MANY = 400_000  # pairs, beyond which a transportation problem begins with the nearest ones
+_NEAREST, _FARTHER = 16, 8  # of a demand point, at first, and how many times as many at the next attempt
 _COST_BITS = 45  # of a cost in the transportation problem, fewer in large ones
 _SUM_BITS = 58  # of costs along a path
 
@@ -38,7 +40,7 @@ def serve(instance: AllocationInstance, open_sites: NDArray[np.bool_]) -> NDArra
     -------
     ndarray or None
         (P,) share of each pair; None where the open sites cannot serve all. With a single source the cost is
-        not always the least, and None may be an error.
+        not always the least, and None may be an error; with very many pairs it is the least of the nearest.
     """
     usable = open_sites[instance.site]
     if instance.capacity is None:
@@ -46,7 +48,7 @@ def serve(instance: AllocationInstance, open_sites: NDArray[np.bool_]) -> NDArra
     if instance.single_source:
         return _one_each(instance, usable)
     share = _nearest(instance, usable, instance.demand == 0.0)
-    transported = _Transport(instance, usable).share()
+    transported = _transported(instance, usable)
     return None if share is None or transported is None else share + transported
 
 
@@ -63,6 +65,23 @@ def _nearest(
     return share
 
 
+def _transported(instance: AllocationInstance, usable: NDArray[np.bool_]) -> NDArray[np.float64] | None:
+    """Transport the demand; of very many pairs by each demand point's nearest ones, as many as it takes."""
+    if int(usable.sum()) <= _MANY:
+        return _Transport(instance, usable).share()
+    assert instance.capacity is not None
+    held = instance.capacity[np.bincount(instance.site[usable], minlength=instance.sites) > 0].sum()
+    if held * (1.0 + _ROOM) < instance.demand.sum():
+        return None
+    nearest = _NEAREST
+    while nearest < instance.sites:
+        share = _Transport(instance, usable, nearest).share()
+        if share is not None:
+            return share
+        nearest *= _FARTHER
+    return _Transport(instance, usable).share()
+
+
 class _Transport:
     """The transportation problem of some pairs, in whole units, as a flow of least cost.
 
@@ -72,12 +91,19 @@ class _Transport:
         With capacities.
     usable
         (P,) bool, pairs whose site is open.
+    nearest
+        How many pairs of each demand point there are to be, the cheapest; None for all.
     """
 
-    def __init__(self, instance: AllocationInstance, usable: NDArray[np.bool_]) -> None:
+    def __init__(
+        self, instance: AllocationInstance, usable: NDArray[np.bool_], nearest: int | None = None
+    ) -> None:
         assert instance.capacity is not None
         self.instance = instance
         self.pairs = np.flatnonzero(usable & (instance.demand[instance.row] > 0.0))
+        if nearest is not None:
+            row = instance.row[self.pairs]
+            self.pairs = self.pairs[np.arange(row.size) - np.searchsorted(row, row) < nearest]
         self.row, self.site = instance.row[self.pairs], instance.site[self.pairs]
         self.demand, self.capacity = _in_units(instance.demand, instance.capacity)
         self.flow = np.zeros(self.pairs.size, np.int64)
@@ -181,9 +207,10 @@ def shortage(instance: AllocationInstance) -> Shortage | None:
     The demand side of a least cut (Ford & Fulkerson 1956): whoever can be reached along a way on which flow
     could be changed, from a demand point that is left with less than it asks for.
     """
-    transport = _Transport(instance, np.ones(instance.row.size, np.bool_))
-    if transport.share() is not None:
+    everywhere = np.ones(instance.row.size, np.bool_)
+    if _transported(instance, everywhere) is not None:
         return None
+    transport = _Transport(instance, everywhere)
     transport.most()
     served = np.bincount(transport.row, transport.flow, instance.points)
     lacking = np.flatnonzero(served < transport.demand)

@@ -28,6 +28,8 @@ from chargeplan.solvers.search import Search
 from chargeplan.solvers.solution import Run
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
     from numpy.typing import NDArray
 
     from chargeplan.events import Cancel, OnEvent
@@ -40,6 +42,8 @@ _LOOK = 0.01  # units of work between two looks whether the stations suffice
 _LOOKS = 10  # of them for a radius
 _SMALL = 10_000  # entries of a reduced coverage up to which its LP takes no time
 _LARGE = 100_000  # entries beyond which it takes too much
+_CELLS = 4_000_000  # of the distances, read between two looks at the clock
+_PATIENCE = 0.1  # of the time limit, for the multipliers of one radius
 _UNIT = 0.2  # units of work that a radius takes without a backend, for a limit of work
 
 
@@ -95,7 +99,8 @@ class CenterCertificate:
         float
             The radius, or 0 where the multipliers do not prove it.
         """
-        model = reach_model(instance.distance, self.radius, instance.opened, instance.closed, strict=True)
+        near = csr_array(instance.distance < self.radius)
+        model = reach_model(near, instance.opened, instance.closed)
         return self.radius if self.covering.bound(model) > instance.stations else 0.0
 
 
@@ -150,15 +155,13 @@ class _Work:
         self.instance, self.run, self.chosen = instance, run, chosen
         self.plan: NDArray[np.bool_] | None = None
         self._offer_plan(_farthest_first(instance))
-        permitted = instance.distance[:, ~instance.closed]
-        self.nearest = float(permitted.min(axis=1).max(initial=0.0))
-        last = run.best if run.best is not None else np.inf
-        inside = (permitted >= self.nearest) & (permitted <= last) & np.isfinite(permitted)
-        self.radii = np.unique(np.append(permitted[inside], self.nearest))
+        self.nearest = self._offer_nearest()
+        self.near = _Near.within(instance, math.inf if run.best is None else run.best, run.must_stop)
+        metres = self.near.distance
+        self.radii = np.unique(np.append(metres[metres >= self.nearest], self.nearest))
 
     def improve(self) -> None:
         """Refute or reach radii until one is reached and the one before it refuted."""
-        self._offer_nearest()
         low, low_open, high = -1, -1, self._known()
         while max(low, low_open) + 1 < high and not self._done():
             middle = (max(low, low_open) + high) // 2 if high < self.radii.size else high - 1
@@ -168,7 +171,17 @@ class _Work:
             elif not answer:
                 low = middle
             high = self._known()
-        self._decide(low)
+        self._decide(self._refute_below(low, low_open))
+
+    def _refute_below(self, low: int, low_open: int) -> int:
+        """Refute more of the radii below those that stay open; return the last one that is refuted."""
+        while low + 1 < low_open and not self._done():
+            middle = (low + low_open) // 2
+            if self._try(middle, search=False) is False:
+                low = middle
+            else:
+                low_open = middle
+        return low
 
     def _decide(self, low: int) -> None:
         """Ask a backend about the radii that stay open."""
@@ -193,7 +206,7 @@ class _Work:
         """Return which radius the best plan reaches; one beyond the last without a plan."""
         return int(np.searchsorted(self.radii, np.inf if self.run.best is None else self.run.best))
 
-    def _try(self, index: int) -> bool | None:
+    def _try(self, index: int, *, search: bool = True) -> bool | None:
         """Look whether the stations can serve everybody within a radius; None where that stays open."""
         self.run.enter("search")
         self.run.worked += _UNIT
@@ -201,14 +214,14 @@ class _Work:
         decided = int(reduction.opened.sum())
         if not reduction.model.cost.size:
             return self._settle(index, reduction, decided)
-        if self._search(reduction, self.instance.stations - decided):
+        if search and self._search(reduction, self.instance.stations - decided):
             return True
         self.run.enter("bound")
         return False if self._refute(index, reduction) else None
 
     def _model(self, index: int) -> CoveringModel:
-        given = self.instance.opened, self.instance.closed
-        return reach_model(self.instance.distance, float(self.radii[index]), *given)
+        near = self.near.up_to(float(self.radii[index]))
+        return reach_model(near, self.instance.opened, self.instance.closed)
 
     def _settle(self, index: int, reduction: Reduction, decided: int) -> bool | None:
         """Take what reduction has decided to the last site."""
@@ -234,7 +247,7 @@ class _Work:
         """Prove by multipliers that the stations are too few: quick ones, or those of the LP relaxation."""
         entries = reduction.model.coverage.nnz
         if entries > _SMALL:
-            quick = ascend(reduction.model, self.run.must_stop)
+            quick = ascend(reduction.model, self._impatient())
             if self._offer_certificate(index, lp_certificate(reduction, quick)):
                 return True
         if entries > _LARGE or self.run.must_stop():
@@ -247,6 +260,18 @@ class _Work:
         if relaxation is None:
             return False
         return self._offer_certificate(index, lp_certificate(reduction, relaxation))
+
+    def _impatient(self) -> Callable[[], bool]:
+        """Return what ends the multipliers of one radius, so that the clock leaves time for others."""
+        limit, began = self.run.limits.time_limit, self.run.elapsed
+
+        def stop() -> bool:
+            if limit is not None and self.run.elapsed - began >= _PATIENCE * limit:
+                self.run.by_clock = True
+                return True
+            return self.run.must_stop()
+
+        return stop
 
     def _ask(self, index: int) -> bool | None:
         """Ask a backend whether the stations can serve everybody within a radius; None without an answer."""
@@ -277,17 +302,22 @@ class _Work:
             self.plan = plan
             self.run.tell(best=radius)
 
-    def _offer_nearest(self) -> None:
-        """Prove the first bound: some demand point has no site that is nearer."""
-        rows, sites = self.instance.distance.shape
-        certificate = None
+    def _offer_nearest(self) -> float:
+        """Prove the first bound and return it: some demand point has no site that is nearer."""
+        (rows, sites), bound, row, certificate = self.instance.distance.shape, -1.0, 0, None
+        for part in _parts(rows, sites):
+            least = _permitted(self.instance, part).min(axis=1, initial=np.inf)
+            if float(least.max()) > bound:
+                bound, row = float(least.max()), part.start + int(least.argmax())
+            if self.run.must_stop():
+                break
         if rows:
             multipliers = np.zeros(rows, np.int64)
-            permitted = self.instance.distance[:, ~self.instance.closed]
-            multipliers[permitted.min(axis=1).argmax()] = sites + 1
+            multipliers[row] = sites + 1
             covering = DualCertificate(0, multipliers, np.empty(0, np.int64), 0)
-            certificate = CenterCertificate(self.nearest, covering)
-        self.run.offer_bound(self.nearest, "dual-certificate", certificate)
+            certificate = CenterCertificate(bound, covering)
+        self.run.offer_bound(max(bound, 0.0), "dual-certificate", certificate)
+        return max(bound, 0.0)
 
     def _offer_certificate(self, index: int, covering: DualCertificate) -> bool:
         """Keep multipliers if they refute a radius; the next one is a bound then."""
@@ -303,6 +333,61 @@ class _Work:
             return
         bound = float(self.radii[index + 1])
         self.run.offer_bound(bound, kind, None if covering is None else CenterCertificate(bound, covering))
+
+
+@dataclass(frozen=True)
+class _Near:
+    """The pairs of a demand point and a permitted site that matter, by demand point.
+
+    Parameters
+    ----------
+    shape
+        Numbers of demand points and sites.
+    first
+        (N + 1,) where the pairs of each demand point begin.
+    site, distance
+        (P,) of the pairs.
+    """
+
+    shape: tuple[int, int]
+    first: NDArray[np.int64]
+    site: NDArray[np.int32]
+    distance: NDArray[np.float64]
+
+    @classmethod
+    def within(cls, instance: CenterInstance, radius: float, stop: Callable[[], bool]) -> _Near:
+        """Collect the pairs within a radius, some rows at a time; those of the first rows if stopped."""
+        rows, sites = instance.distance.shape
+        count = np.zeros(rows, np.int64)
+        site, distance = [np.empty(0, np.int32)], [np.empty(0)]
+        for part in _parts(rows, sites):
+            if stop():
+                break
+            table = instance.distance[part]
+            near = (table <= radius) & ~instance.closed & np.isfinite(table)
+            count[part] = near.sum(axis=1)
+            site.append(np.nonzero(near)[1].astype(np.int32))
+            distance.append(table[near])
+        first = np.concatenate(([0], np.cumsum(count)))
+        return cls((rows, sites), first, np.concatenate(site), np.concatenate(distance))
+
+    def up_to(self, radius: float) -> csr_array:
+        """Return (N, M) bool, the pairs that lie within a radius."""
+        kept = self.distance <= radius
+        first = np.concatenate(([0], np.cumsum(kept)))[self.first]
+        return csr_array((np.ones(first[-1], np.bool_), self.site[kept], first), shape=self.shape)
+
+
+def _parts(rows: int, sites: int) -> Iterator[slice]:
+    """Part the rows of a table, so that between two looks at the clock not too many entries are read."""
+    step = max(1, _CELLS // max(sites, 1))
+    return (slice(start, min(start + step, rows)) for start in range(0, rows, step))
+
+
+def _permitted(instance: CenterInstance, part: slice) -> NDArray[np.float64]:
+    """Return some rows of the distances, infinite to sites that are closed."""
+    table = instance.distance[part]
+    return np.where(instance.closed, np.inf, table) if instance.closed.any() else table
 
 
 def _farthest_first(instance: CenterInstance) -> NDArray[np.bool_]:

@@ -19,7 +19,9 @@ if TYPE_CHECKING:
     from chargeplan.events import Cancel
 
 
-def partition(between: NDArray[np.float64], distance: float) -> list[NDArray[np.int64]]:
+def partition(
+    between: NDArray[np.float64], distance: float, stop: Callable[[], bool]
+) -> list[NDArray[np.int64]]:
     """Part the sites into groups in which all are nearer than a distance, beginning with the most remote.
 
     Parameters
@@ -28,12 +30,16 @@ def partition(between: NDArray[np.float64], distance: float) -> list[NDArray[np.
         (M, M) symmetric.
     distance
         What the sites of a group are nearer than, to one another.
+    stop
+        Asked now and then whether to stop; what is left then are groups of one site.
     """
     excludes = between < distance
     np.fill_diagonal(excludes, val=False)
     left = np.ones(len(between), np.bool_)
     groups: list[NDArray[np.int64]] = []
     for site in np.argsort(-between.sum(axis=1), kind="stable").tolist():
+        if stop():
+            return groups + [np.array([alone]) for alone in np.flatnonzero(left)]
         if left[site]:
             near = np.flatnonzero(excludes[site] & left)
             group = _grown(excludes, near[np.argsort(-between[site, near], kind="stable")], site)
@@ -69,11 +75,11 @@ def cliques(
         near = near[np.argsort(between[site, near], kind="stable")]
         if not near.size:
             groups.append(np.array([site]))
-        while left[site].any():
+        while left[site].any() and not stop():
             group = _grown(excludes, np.append(near[left[site, near]][:1], near), site)
             left[np.ix_(group, group)] = False
             groups.append(group)
-    return groups
+    return [] if stop() else groups
 
 
 def _grown(excludes: NDArray[np.bool_], order: NDArray[np.int64], site: int) -> NDArray[np.int64]:

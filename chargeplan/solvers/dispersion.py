@@ -268,7 +268,7 @@ class _Work:
     def _refute_by_groups(self, index: int) -> bool:
         """Prove that stations cannot keep a distance: the sites fall into fewer groups of nearer ones."""
         self.run.enter("bound")
-        groups = partition(self.between, float(self.radii[index]))
+        groups = partition(self.between, float(self.radii[index]), self.run.must_stop)
         if len(groups) >= self.instance.stations:
             return False
         certificate = _certificate([self.sites[group] for group in groups], np.ones(len(groups)))

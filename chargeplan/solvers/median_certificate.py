@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _ROOM = 2.0**60  # the sum of the multipliers has to stay below; no site saves more than that
+_WIDER = 1 + 1e-12  # so that no pair is missed by rounding
 _BLOCK = 1 << 21  # entries of the distances looked at together
 
 
@@ -93,13 +94,24 @@ class MedianCertificate:
         rows, sites = instance.distance.shape
         savings, whole = np.zeros(sites, np.int64), True
         step = max(1, _BLOCK // sites)
+        reach = self._reach(instance.weight)
         for start in range(0, rows, step):
             part = slice(start, start + step)
-            cost = weighted(instance.distance[part], instance.weight[part], down=True)
-            whole = whole and bool((cost == np.floor(cost)).all())
+            distance, weight = instance.distance[part], instance.weight[part, None]
+            if whole:
+                cost = weighted(distance, weight, down=True)
+                whole = bool((cost == np.floor(cost)).all())
+            row, site = np.nonzero(distance <= reach[part, None])
+            cost = weighted(distance[row, site], weight[row, 0], down=True)
             units = np.floor(np.minimum(cost * 2.0**self.scale, _ROOM)).astype(np.int64)
-            savings += np.maximum(self.multipliers[part, None] - units, 0).sum(axis=0)
+            np.add.at(savings, site, np.maximum(self.multipliers[part][row] - units, 0))
         return savings, whole
+
+    def _reach(self, weight: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return (N,) distances beyond which no site saves anything of a multiplier."""
+        price = self.multipliers * 2.0**-self.scale
+        everywhere = np.where(self.multipliers > 0, np.inf, -1.0)
+        return np.divide(price * _WIDER, weight, out=everywhere, where=(weight > 0.0) & (price > 0.0))
 
 
 def weighted(
@@ -110,17 +122,17 @@ def weighted(
     Parameters
     ----------
     distance
-        (N, M).
+        Any shape.
     weight
-        (N,).
+        Of the same number of axes.
     down
         Whether a product that may have been rounded is stepped down, so that it is not too large.
     """
     finite = np.isfinite(distance)
-    product = np.where(finite, distance, 0.0) * weight[:, None]
+    product = np.where(finite, distance, 0.0) * weight
     if down:
-        whole = (np.floor(distance) == distance) & (np.floor(weight) == weight)[:, None]
-        exact = (whole & (product <= 2.0**53)) | (weight == 1.0)[:, None] | (product == 0.0)
+        whole = (np.floor(distance) == distance) & (np.floor(weight) == weight)
+        exact = (whole & (product <= 2.0**53)) | (weight == 1.0) | (product == 0.0)
         product = np.where(exact, product, np.nextafter(product, 0.0))
     return np.where(finite, product, np.inf)
 

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
 _FIRST_STEP = 1.5  # of the step that would close the gap, were the bound linear
@@ -16,6 +18,7 @@ _SHORTER = 0.75
 _BETTER = 0.01  # of the gap: what counts as a better bound
 _MEMORY = 0.8  # of the direction of the step before
 _BEYOND = 0.1  # of the gap: how far beyond the best plan the steps aim
+_CELLS = 1 << 22  # costs that are ranked between two looks at the clock
 _SLACK = 0.3  # how much a multiplier may grow before more sites are looked at
 
 
@@ -30,6 +33,8 @@ class MedianDual:
         How many sites have to be open.
     opened
         (M,) bool, sites that must be open.
+    stop
+        Asked now and then, while the multipliers are set up, whether to stop.
 
     Notes
     -----
@@ -39,12 +44,18 @@ class MedianDual:
     Costs beyond the multipliers save nothing, so that only the nearest sites of a demand point are kept.
     """
 
-    def __init__(self, cost: NDArray[np.float64], stations: int, opened: NDArray[np.bool_]) -> None:
+    def __init__(
+        self,
+        cost: NDArray[np.float64],
+        stations: int,
+        opened: NDArray[np.bool_],
+        stop: Callable[[], bool] = lambda: False,
+    ) -> None:
         self.cost, self.stations, self.opened = cost, stations, opened
         rows, sites = cost.shape
         self._low = cost.min(axis=1)
-        self._high = np.minimum(_ranked(cost, sites - stations), cost[:, opened].min(axis=1, initial=np.inf))
-        start = _ranked(cost, min(max(1, sites // stations), sites - 1))
+        most, start = _ranked(cost, (sites - stations, min(max(1, sites // stations), sites - 1)), stop)
+        self._high = np.minimum(most, cost[:, opened].min(axis=1, initial=np.inf))
         self._now = np.clip(np.where(np.isfinite(start), start, self._low), self._low, self._high)
         usual = self._now - self._low
         self._slack = _SLACK * np.maximum(usual, usual.mean() if rows else 0.0)
@@ -131,6 +142,15 @@ class MedianDual:
         self._first = np.flatnonzero(np.diff(self._rows, prepend=-1))
 
 
-def _ranked(cost: NDArray[np.float64], rank: int) -> NDArray[np.float64]:
-    """Return for each row its cost of a rank, from 0: (N,)."""
-    return np.partition(cost, rank, axis=1)[:, rank]
+def _ranked(
+    cost: NDArray[np.float64], ranks: tuple[int, int], stop: Callable[[], bool]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return for each row its costs of two ranks, from 0: (N,) each, infinite where stopped before."""
+    found = np.full((2, len(cost)), np.inf)
+    step = max(1, _CELLS // cost.shape[1])
+    for first in range(0, len(cost), step):
+        if stop():
+            break
+        part = slice(first, first + step)
+        found[:, part] = np.partition(cost[part], ranks, axis=1)[:, ranks].T
+    return found[0], found[1]

@@ -253,7 +253,7 @@ class _Work:
 
     def _first_groups(self) -> tuple[list[NDArray[np.int64]], NDArray[np.float64]]:
         """Part the sites into groups; each is worth no more than the best of its sites."""
-        groups = partition(self.between, self.instance.separation)
+        groups = partition(self.between, self.instance.separation, self.run.must_stop)
         return groups, np.array([self.weight[group].max() for group in groups])
 
     def _offer_prices(self, groups: list[NDArray[np.int64]]) -> None:

@@ -96,6 +96,15 @@ def checked_stations(stations: int, opened: NDArray[np.bool_], closed: NDArray[n
     return int(stations)
 
 
+def without_site(distance: NDArray[np.float64], closed: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """Return the demand points that no permitted site serves."""
+    lost = [
+        np.isinf(distance[first : first + _ROWS].min(axis=1, where=~closed, initial=np.inf))
+        for first in range(0, len(distance), _ROWS)
+    ]
+    return np.flatnonzero(np.concatenate((*lost, np.empty(0, np.bool_))))
+
+
 def nearest_station(
     distance: NDArray[np.float64], selected: NDArray[np.int64] | None
 ) -> NDArray[np.int64] | None:
@@ -125,10 +134,10 @@ def filled(
         (M,) bool.
     """
     plan, saved = plan.copy(), np.zeros(plan.size)
-    finite = distance[np.isfinite(distance)]
-    far = float(finite.max(initial=0.0)) + 1.0
-    near = np.where(plan[None, :], distance, np.inf).min(axis=1, initial=np.inf)
-    near = np.minimum(near, far)
+    if int(plan.sum()) == stations:
+        return plan
+    far = float(np.max(distance, where=np.isfinite(distance), initial=0.0)) + 1.0
+    near = np.minimum(distance[:, plan].min(axis=1, initial=np.inf), far)
     for first in range(0, near.size, _ROWS):
         saved += _savings(near[first : first + _ROWS], distance[first : first + _ROWS])
     for _ in range(stations - int(plan.sum())):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import TYPE_CHECKING, Unpack
 
 import numpy as np
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
     from chargeplan.solvers.models.keywords import EngineKeywords
+
+_LONG = 64  # pairs of a demand point, on average, from which its own sorting pays
 
 
 @takes_engine_keywords
@@ -107,7 +110,7 @@ def allocation_instance(  # noqa: PLR0913 - one argument for each part of the pr
     if capacity is not None and single_source:
         fits = demand[row] <= capacity[site]
         row, site, cost = row[fits], site[fits], cost[fits]
-    order = np.lexsort((site, cost, row))
+    order = _by_cost(row, site, cost)
     if capacity is not None:
         capacity = np.minimum(capacity, np.nextafter(demand.sum(), np.inf))
     return AllocationInstance(
@@ -122,6 +125,23 @@ def allocation_instance(  # noqa: PLR0913 - one argument for each part of the pr
         single_source,
         stations,
     )
+
+
+def _by_cost(row: NDArray[np.int64], site: NDArray[np.int64], cost: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Return the order of pairs by demand point, cost and site.
+
+    Of pairs by demand point and site, as tables have them, long rows are sorted one by one: much faster than
+    all together.
+    """
+    following = np.diff(row) > 0
+    ordered = bool((following | ((np.diff(row) == 0) & (np.diff(site) > 0))).all())
+    if not ordered or row.size < _LONG * (1 + int(following.sum())):
+        return np.lexsort((site, cost, row))
+    ends = np.append(np.flatnonzero(following) + 1, row.size).tolist()
+    order = np.empty(row.size, np.int64)
+    for start, end in pairwise([0, *ends]):
+        order[start:end] = start + np.argsort(cost[start:end], kind="stable")
+    return order
 
 
 def checked_capacity(capacity: ArrayLike | None, sites: int) -> NDArray[np.float64] | None:

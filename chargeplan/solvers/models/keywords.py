@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import inspect
-from dataclasses import dataclass
+import time
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, TypedDict, TypeVar
 
 from chargeplan.solvers.models.distances import checked_given
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from chargeplan.solvers.models.arrays import Sites
 
 F = TypeVar("F", bound="Callable[..., Any]")
+
+_MOMENT = 0.01  # of a time limit, left whatever preparing took
 
 
 class EngineKeywords(TypedDict, total=False):
@@ -68,11 +71,16 @@ class Asked:
     forbidden: Sites = ()
     on_event: OnEvent | None = None
     cancel: Cancel | None = None
+    _asked_at: float = field(default_factory=time.perf_counter, init=False, repr=False)
 
     @property
     def limits(self) -> Limits:
-        """When to end."""
-        return Limits(self.time_limit, self.gap, self.work_limit, self.threads, self.seed)
+        """When to end, by the time that is left since the call: a moment at least."""
+        limits = Limits(self.time_limit, self.gap, self.work_limit, self.threads, self.seed)
+        if limits.time_limit is None:
+            return limits
+        left = limits.time_limit - (time.perf_counter() - self._asked_at)
+        return replace(limits, time_limit=max(left, _MOMENT * limits.time_limit))
 
     @property
     def listening(self) -> _Listening:

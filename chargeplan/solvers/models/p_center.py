@@ -5,10 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Unpack
 
-import numpy as np
-
 from chargeplan.solvers.center import CenterInstance, solve
-from chargeplan.solvers.models.distances import checked_distance, checked_stations, nearest_station
+from chargeplan.solvers.models.distances import (
+    checked_distance,
+    checked_stations,
+    nearest_station,
+    without_site,
+)
 from chargeplan.solvers.models.keywords import Asked, takes_engine_keywords
 from chargeplan.solvers.solution import Solution
 
@@ -55,7 +58,7 @@ def p_center(
     table = checked_distance(distance)
     opened, closed = asked.given(table.shape[1])
     instance = CenterInstance(table, checked_stations(stations, opened, closed), opened, closed)
-    uncoverable = np.flatnonzero(np.isinf(table[:, ~closed]).all(axis=1))
+    uncoverable = without_site(table, closed)
     if uncoverable.size:
         return Solution("infeasible", uncoverable=uncoverable)
     solution = solve(instance, asked.limits, **asked.listening)

@@ -12,7 +12,12 @@ from chargeplan.solvers.center import solve as solve_center
 from chargeplan.solvers.median import solve
 from chargeplan.solvers.median_certificate import MedianInstance
 from chargeplan.solvers.models.arrays import checked_vector
-from chargeplan.solvers.models.distances import checked_distance, checked_stations, nearest_station
+from chargeplan.solvers.models.distances import (
+    checked_distance,
+    checked_stations,
+    nearest_station,
+    without_site,
+)
 from chargeplan.solvers.models.keywords import Asked, takes_engine_keywords
 from chargeplan.solvers.solution import Solution
 
@@ -20,7 +25,6 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
     from chargeplan.solvers.models.keywords import EngineKeywords
-    from chargeplan.solvers.solution import Limits
 
 
 @takes_engine_keywords
@@ -61,14 +65,13 @@ def p_median(
     """
     asked = Asked(**keywords)
     instance = median_instance(distance, weight, stations, asked)
-    table, limits, start = instance.distance, asked.limits, None
-    if not np.isfinite(table[:, ~instance.closed]).all():
+    table, start = instance.distance, None
+    if not _all_allowed(instance):
         serving = _serving(instance, asked)
         if serving.selected is None:
             return serving
         start = np.isin(np.arange(table.shape[1]), serving.selected)
-        limits = _what_is_left(limits, sum(serving.seconds.values()))
-    solution = solve(instance, limits, start, **asked.listening)
+    solution = solve(instance, asked.limits, start, **asked.listening)
     return replace(solution, assignment=nearest_station(table, solution.selected))
 
 
@@ -95,21 +98,19 @@ def median_instance(
     return MedianInstance(table, weights, checked_stations(stations, opened, closed), opened, closed)
 
 
+def _all_allowed(instance: MedianInstance) -> bool:
+    """Whether every permitted site can serve every demand point."""
+    return all(bool(np.isfinite(row).all(where=~instance.closed)) for row in instance.distance)
+
+
 def _serving(instance: MedianInstance, asked: Asked) -> Solution:
     """Look for any stations that serve every demand point: those from which nobody is infinitely far."""
-    apart = np.where(np.isfinite(instance.distance), 0.0, np.inf)
-    uncoverable = np.flatnonzero(np.isinf(apart[:, ~instance.closed]).all(axis=1))
+    uncoverable = without_site(instance.distance, instance.closed)
     if uncoverable.size:
         return Solution("infeasible", uncoverable=uncoverable)
+    apart = np.where(np.isfinite(instance.distance), 0.0, np.inf)
     center = CenterInstance(apart, instance.stations, instance.opened, instance.closed)
     found = solve_center(center, asked.limits, backend=asked.backend, cancel=asked.cancel)
     return (
         found if found.selected is not None else replace(found, bound=None, bound_kind=None, certificate=None)
     )
-
-
-def _what_is_left(limits: Limits, seconds: float) -> Limits:
-    """Return the limits after some seconds, with a moment at least."""
-    if limits.time_limit is None:
-        return limits
-    return replace(limits, time_limit=max(limits.time_limit - seconds, 0.01 * limits.time_limit))

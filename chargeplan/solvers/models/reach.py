@@ -5,43 +5,32 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.sparse import csr_array
 
 from chargeplan.solvers.models.covering import CoveringModel
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+    from scipy.sparse import csr_array
 
 
-def reach_model(
-    distance: NDArray[np.float64],
-    radius: float,
-    opened: NDArray[np.bool_],
-    closed: NDArray[np.bool_],
-    *,
-    strict: bool = False,
-) -> CoveringModel:
+def reach_model(near: csr_array, opened: NDArray[np.bool_], closed: NDArray[np.bool_]) -> CoveringModel:
     """Ask for the fewest stations that serve every demand point within a radius.
 
     Parameters
     ----------
-    distance
-        (N, M).
-    radius
-        How far a station may be.
+    near
+        (N, M) bool, which sites lie within the radius of which demand points.
     opened, closed
         (M,) bool, sites whose state is given.
-    strict
-        Whether it has to be less than the radius.
 
     Returns
     -------
     CoveringModel
         Set covering with unit costs.
     """
-    rows, sites = distance.shape
+    rows, sites = near.shape
     return CoveringModel(
-        coverage=csr_array(distance < radius if strict else distance <= radius),
+        coverage=near,
         need=np.ones(rows, np.int64),
         must=np.ones(rows, np.bool_),
         value=np.zeros(rows),
