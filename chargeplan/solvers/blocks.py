@@ -23,6 +23,7 @@ from chargeplan.solvers.block_certificate import (
     certifiable_scale,
     price,
 )
+from chargeplan.solvers.bounds import multipliers
 from chargeplan.solvers.exact import Workers, solve_exactly
 from chargeplan.solvers.partition import Part, split
 
@@ -520,18 +521,6 @@ class _Team:
             return replace(block, bound=known, work=answer.work, solved=False)
         opened[paid] = answer.values[: int(paid.sum())] > 0.5
         return replace(block, bound=known, opened=opened, work=answer.work, solved=answer.optimal)
-
-
-def multipliers(
-    model: CoveringModel, relaxation: Relaxation
-) -> tuple[NDArray[np.float64], NDArray[np.float64], float]:
-    """Sort the LP's multipliers: of the rows, (N,), of the targets, (K,), and of the limit."""
-    n_rows, n_must = model.need.size, int(model.must.sum())
-    duals = np.maximum(relaxation.duals, 0.0)
-    rows = np.empty(n_rows)
-    rows[model.must], rows[~model.must] = duals[:n_must], duals[n_must:n_rows]
-    limit = float(duals[-1]) if model.limit is not None else 0.0
-    return rows, duals[n_rows : n_rows + model.targets.size], limit
 
 
 def _leaf_weight(model: CoveringModel, limit: float) -> float:

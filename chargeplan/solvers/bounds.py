@@ -75,6 +75,18 @@ def relax(
     return Relaxation(np.where(np.isfinite(program.row_upper), -duals, duals))
 
 
+def multipliers(
+    model: CoveringModel, relaxation: Relaxation
+) -> tuple[NDArray[np.float64], NDArray[np.float64], float]:
+    """Sort multipliers: of the rows, (N,), of the targets, (K,), and of the limit."""
+    n_rows, n_must = model.need.size, int(model.must.sum())
+    duals = np.maximum(relaxation.duals, 0.0)
+    rows = np.empty(n_rows)
+    rows[model.must], rows[~model.must] = duals[:n_must], duals[n_must:n_rows]
+    limit = float(duals[-1]) if model.limit is not None else 0.0
+    return rows, duals[n_rows : n_rows + model.targets.size], limit
+
+
 def lp_certificate(reduction: Reduction, relaxation: Relaxation) -> DualCertificate:
     """Carry the LP's multipliers over to the original model.
 
@@ -93,12 +105,7 @@ def lp_certificate(reduction: Reduction, relaxation: Relaxation) -> DualCertific
         the one that replaces it.
     """
     reduced, original = reduction.model, reduction.original
-    n_must, n_rows = int(reduced.must.sum()), reduced.need.size
-    multiplier = np.empty(n_rows)
-    multiplier[reduced.must] = relaxation.duals[:n_must]
-    multiplier[~reduced.must] = relaxation.duals[n_must:n_rows]
-    targets = relaxation.duals[n_rows : n_rows + reduced.targets.size]
-    limit = float(relaxation.duals[-1]) if reduced.limit is not None else 0.0
+    multiplier, targets, limit = multipliers(reduced, relaxation)
     rows = _spread(reduction, multiplier, targets)
     rows[reduction.forcing] = _prices(reduction, limit)
     return certify(original, rows, targets, limit)
@@ -112,12 +119,12 @@ def _spread(
     rows = np.zeros(original.need.size)
     rows[reduction.rows] = multiplier
     soft = np.flatnonzero(~original.must & (merged >= 0))
-    worth = _worth(original, targets)[soft]
-    total = np.bincount(merged[soft], weights=worth, minlength=multiplier.size)[merged[soft]]
-    rows[soft] = np.divide(multiplier[merged[soft]] * worth, total, out=np.zeros(soft.size), where=total > 0)
+    shared = worth(original, targets)[soft]
+    total = np.bincount(merged[soft], weights=shared, minlength=multiplier.size)[merged[soft]]
+    rows[soft] = np.divide(multiplier[merged[soft]] * shared, total, out=np.zeros(soft.size), where=total > 0)
     # A row out of reach never holds: the multiplier that cancels its worth costs least.
     hopeless = ~original.must & original.unreachable()
-    rows[hopeless] = (_worth(original, targets) / original.need)[hopeless]
+    rows[hopeless] = (worth(original, targets) / original.need)[hopeless]
     return rows
 
 
@@ -129,8 +136,9 @@ def _prices(reduction: Reduction, limit: float) -> NDArray[np.float64]:
     return np.asarray(forcing.multiply(price[None, :]).max(axis=1).toarray()).ravel()
 
 
-def _worth(model: CoveringModel, targets: NDArray[np.float64]) -> NDArray[np.float64]:
-    worth = model.value.copy() if model.maximise else np.zeros(model.need.size)
+def worth(model: CoveringModel, targets: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return what each row is worth that need not hold, (N,), for multipliers of the targets, (K,)."""
+    of_rows = model.value.copy() if model.maximise else np.zeros(model.need.size)
     grouped = model.group >= 0
-    worth[grouped] += targets[model.group[grouped]] * model.weight[grouped]
-    return worth
+    of_rows[grouped] += targets[model.group[grouped]] * model.weight[grouped]
+    return of_rows

@@ -7,6 +7,7 @@ import math
 import os
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
@@ -15,8 +16,9 @@ from chargeplan.errors import BackendError, InputError, WrongAnswer
 from chargeplan.solvers import backends, branch_cut
 from chargeplan.solvers.ascent import ascend
 from chargeplan.solvers.backends.base import Feature, Hooks, checked, limits_for
-from chargeplan.solvers.blocks import BlockBound, multipliers
-from chargeplan.solvers.bounds import Relaxation, lp_certificate, relax
+from chargeplan.solvers.blocks import BlockBound
+from chargeplan.solvers.bounds import Relaxation, lp_certificate, multipliers, relax
+from chargeplan.solvers.fixing import proven, without_dear_sites
 from chargeplan.solvers.neighbourhood import Neighbourhoods
 from chargeplan.solvers.reduction import reduce
 from chargeplan.solvers.search import CoreSearch, Search
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
     from chargeplan.solvers.certificate import DualCertificate
     from chargeplan.solvers.matrix import MatrixModel
     from chargeplan.solvers.models.covering import CoveringModel
+    from chargeplan.solvers.reduction import Reduction
     from chargeplan.solvers.solution import BoundKind, Limits, Status
 
 T = TypeVar("T")
@@ -50,7 +53,9 @@ _ASCENT_SHARE, _ASCENT_LEAST = (
 _FIRST_SHARE = 0.25  # of the time, for the first search
 _LP_SEARCH, _LP_SEARCH_SHARE = 4.0, 0.05  # units of work beside the LP, and part of the limit at most
 _BESIDE = 0.25  # units of work for the search beside another way, for each of that way's
-_BEFORE_BRANCHING = 0.2  # units of work for a first plan; branching finds better ones
+_GLANCE = 0.2  # units of work for a first plan where a bound, or branching, takes moments
+# Units of work, and strands, among the sites that pay before what is left goes to a backend.
+_NARROW, _STRANDS = 0.1, 2
 _BRANCH_SHARE = 0.4  # of the limits, for branch and Benders cuts where they fit
 _WORK_PER_PROGRAM = 0.02  # units of work in one of its linear programs
 _MOST_PROGRAMS = 3000  # of them where nothing limits the work
@@ -140,6 +145,7 @@ class _Work:
         self.infeasible = False
         self.by_clock = False  # whether the clock decided how much was searched
         self.notes: list[str] = []
+        self._scores: dict[Search, float] = {}  # of searches, when their plans were looked at last
 
     def improve(self) -> None:
         """Search and bound in turns until the plan is good enough or the limits end it."""
@@ -150,8 +156,13 @@ class _Work:
             self._take_what_reduction_decided()
             return
         search = Search(self.model, self.run.limits.seed)
+        small = self.model.coverage.nnz <= _SMALL
         branching = self.chosen is None and branch_cut.fits(self.model)
-        self._search(search, _BEFORE_BRANCHING if branching else _FIRST_SEARCH, self._over(_FIRST_SHARE))
+        self._search(search, _GLANCE if small or branching else _FIRST_SEARCH, self._over(_FIRST_SHARE))
+        if small and self.model.limit is not None:
+            self._narrow()
+            if self._done():
+                return
         if branching:
             self._branch()
             if self._done():
@@ -165,6 +176,39 @@ class _Work:
         else:
             self._take_turns(search, blocks)
 
+    def _narrow(self) -> None:
+        """Let prices of the sites within a limit lead to a better plan and leave few sites to choose.
+
+        The linear program of such a model is slow; what a few hundred steps of ascent leave is often little.
+        """
+        self.run.enter("bound")
+        over, best = self._over(_ASCENT_SHARE), self._reduced_best()
+        self.relaxation = ascend(self.model, lambda: over() or self.run.must_stop(), best=best)
+        self._offer_certificate(self.relaxation)
+        rows = multipliers(self.model, self.relaxation)[0]
+        inner = CoreSearch(self.model, rows, self.run.limits.seed, _STRANDS)
+        self._search(inner, _NARROW, self._over(_FIRST_SHARE))
+        self._bound_rest()
+        limit = self.run.limits.work_limit
+        if not self._done() and self._counts_work():
+            self._solve_rest(_FIRST_TRY if limit is None else min(_FIRST_TRY, 0.1 * limit))
+
+    def _bound_rest(self) -> None:
+        """Prove by the linear program of what prices left that no plan is better than what it says."""
+        rest = self.reduction if self._done() else self._rest()
+        if rest is self.reduction or not rest.model.cost.size:
+            return
+        seconds = None if self.run.remaining is None else _LP_SHARE * self.run.remaining
+        relaxation = self._relaxation(rest.model, seconds)
+        if relaxation is not None:
+            self._offer_certificate(relaxation, rest)
+            bound = proven(rest.model, relaxation).bound * (-1.0 if self.model.maximise else 1.0)
+            self._offer_own_bound(self._rounded(bound + rest.offset))
+
+    def _reduced_best(self) -> float | None:
+        """Objective of the best plan, of what reduction left."""
+        return None if self.run.best is None else self.run.best - self.reduction.offset
+
     def _branch(self) -> None:
         """Solve a model of few sites by branch and Benders cuts, as far as its share of the limits goes."""
         self.run.enter("branch")
@@ -173,9 +217,9 @@ class _Work:
             found = branch_cut.branch(
                 self.model,
                 None if best is None or not self.model.allows(best) else best,
-                gap=self._reduced_gap(),
+                gap=self._reduced_gap(self.reduction.offset),
                 stop=self._branched_enough(),
-                report=self._report,
+                report=partial(self._report, self.reduction.offset),
             )
         except ArithmeticError as failure:
             self.notes.append(f"{failure}; branching was given up")
@@ -253,10 +297,7 @@ class _Work:
         """Let blocks, neighbourhoods and search narrow the gap in turns; a backend tries first and last."""
         limit = self.run.limits.work_limit
         work = None if limit is None else max(limit - _FIRST_SEARCH, 0.0)
-        if (
-            self.model.coverage.nnz <= _SMALL
-            and Feature.WORK_LIMIT in backends.fitting(self.model.matrix()).features
-        ):
+        if self.model.coverage.nnz <= _SMALL and self._counts_work():
             first = _FIRST_TRY if work is None else min(_FIRST_TRY, 0.1 * work)
             self._solve_rest(first)
             work = None if work is None else work - first
@@ -273,6 +314,10 @@ class _Work:
         left = None if work is None else work - spent
         if not self._done() and (left is None or left > 0.0):
             self._solve_rest(left)
+
+    def _counts_work(self) -> bool:
+        """Whether the backend ends by work, so that a first try of it is the same every time."""
+        return Feature.WORK_LIMIT in (self.chosen or backends.fitting(self.model.matrix())).features
 
     def _with_search(self, search: Search, units: float, go: Callable[[float], float]) -> float:
         """Give a way its units of work, and a share of as many to the search beside it."""
@@ -400,10 +445,20 @@ class _Work:
 
     def _search(self, search: Search, work: float, enough: Callable[[], bool] = lambda: False) -> float:
         self.run.enter("search")
-        plan = search.run(work, self.run, enough)
+        plan = search.run(work, self.run, lambda: enough() or self._found_enough(search))
         if plan is not None:
             self._offer_plan(plan)
         return work
+
+    def _found_enough(self, search: Search) -> bool:
+        """Whether a search has found a plan as good as asked, where a bound is known that tells."""
+        if self.run.bound is None or self._scores.get(search, -math.inf) >= search.score:
+            return False
+        self._scores[search] = search.score
+        plan = search.plan()
+        if plan is not None:
+            self._offer_plan(plan)
+        return self.run.good_enough()
 
     def _bound(self, search: Search) -> None:
         """Prove the LP bound by a certificate on the original rows; where time is short, one near it."""
@@ -444,42 +499,55 @@ class _Work:
             least = min(seconds, _ASCENT_LEAST)
             return self.run.elapsed - began > (least if self.run.cancelled else seconds)
 
-        ascended = ascend(self.model, enough)
+        ascended = ascend(self.model, enough, best=self._reduced_best())
         self._offer_certificate(ascended)
         return ascended
 
     def _relaxation_beside(self, search: Search, seconds: float | None) -> Relaxation | None:
         """Solve the LP relaxation; where it takes a while, the search goes on beside it."""
         if self._large_and_timed():
-            return self._beside(search, self._work_left(), lambda: self._relaxation(seconds), finish=False)
+            return self._beside(
+                search, self._work_left(), lambda: self._relaxation(self.model, seconds), finish=False
+            )
         if self.model.coverage.nnz <= _SMALL or self.run.must_stop():
-            return self._relaxation(seconds)
+            return self._relaxation(self.model, seconds)
         limit = self.run.limits.work_limit
         work = _LP_SEARCH if limit is None else min(_LP_SEARCH, _LP_SEARCH_SHARE * limit)
-        return self._beside(search, work, lambda: self._relaxation(seconds))
+        return self._beside(search, work, lambda: self._relaxation(self.model, seconds))
 
-    def _relaxation(self, seconds: float | None) -> Relaxation | None:
+    def _relaxation(self, model: CoveringModel, seconds: float | None) -> Relaxation | None:
         """Solve the LP relaxation; None where there is no time for it, or its solver failed."""
         if self.run.must_stop():
             return None
         try:
-            return relax(self.model, seconds, self.run.cancel)
+            return relax(model, seconds, self.run.cancel)
         except BackendError as failure:
             self.notes.append(f"{failure}; the bound is the best found without it")
             return None
 
     def _solve_rest(self, work: float | None) -> None:
-        """Give what reduction left to a backend, from the best plan so far."""
+        """Give what reduction and prices left to a backend, from the best plan so far."""
         self.run.enter("solve")
-        matrix = self.model.matrix()
+        rest = self._rest()
+        if not rest.model.cost.size:
+            self._offer_plan(np.zeros(0, np.bool_), rest)
+            self._offer_own_bound(rest.offset)
+            return
+        matrix = rest.model.matrix()
         backend = self.chosen or backends.fitting(matrix)
         limits = limits_for(
-            backend, self.run.limits, seconds=self.run.seconds_left, work=work, gap=self._reduced_gap()
+            backend,
+            self.run.limits,
+            seconds=self.run.seconds_left,
+            work=work,
+            gap=self._reduced_gap(rest.offset),
         )
-        hooks = Hooks(start=self._start(matrix), report=self._report, cancel=self.run.cancel)
+        report = partial(self._report, rest.offset)
+        hooks = Hooks(start=self._start(matrix, rest), report=report, cancel=self.run.cancel)
         began = self.run.elapsed
         try:
-            self._take(checked(backend, matrix, backend.solve(matrix, limits, hooks)), backend)
+            answer = checked(backend, matrix, backend.solve(matrix, limits, hooks))
+            self._take(answer, backend, rest)
         except BackendError as failure:
             if self.plan is None:
                 raise
@@ -490,25 +558,32 @@ class _Work:
         if not self.run.good_enough() and (ended_by_clock or self.run.cancelled):
             self.run.cut = True
 
-    def _reduced_gap(self) -> float:
-        """Gap of the reduced model that stands for the gap asked for: relative to what is not decided yet."""
+    def _rest(self) -> Reduction:
+        """Reduce on without the sites that no better plan opens, where prices say so."""
+        best = None if self.plan is None else self.plan[self.reduction.sites]
+        if best is None or self.relaxation is None or not self.model.allows(best):
+            return self.reduction
+        return self.reduction.then(without_dear_sites(self.model, self.relaxation, best))
+
+    def _reduced_gap(self, offset: float) -> float:
+        """Gap of a reduced model that stands for the gap asked for: relative to what is not decided yet."""
         gap, known = (
             self.run.limits.gap,
             [value for value in (self.run.best, self.run.bound) if value is not None],
         )
-        ratios = [abs(value) / max(abs(value - self.reduction.offset), 1e-9) for value in known]
+        ratios = [abs(value) / max(abs(value - offset), 1e-9) for value in known]
         return min(gap * min(ratios, default=1.0), _WIDEST_GAP)
 
-    def _take(self, answer: Answer, backend: Backend) -> None:
+    def _take(self, answer: Answer, backend: Backend, rest: Reduction) -> None:
         if answer.status == "infeasible":
             if self.plan is not None or self.model.limit is None:
                 raise WrongAnswer(f"{backend.name} calls infeasible what has a plan")
             self.infeasible = True
             return
         if answer.values is not None:
-            self._offer_plan(answer.values[: self.model.cost.size] > 0.5)
+            self._offer_plan(answer.values[: rest.model.cost.size] > 0.5, rest)
         if answer.bound is not None and math.isfinite(answer.bound):
-            self._offer_backend_bound(self._rounded(answer.bound + self.reduction.offset), backend)
+            self._offer_backend_bound(self._rounded(answer.bound + rest.offset), backend)
 
     def _offer_backend_bound(self, bound: float, backend: Backend) -> None:
         """Believe a backend's bound unless a plan is better than it by more than rounding."""
@@ -519,9 +594,8 @@ class _Work:
             bound = best
         self._offer_bound(bound, "backend")
 
-    def _report(self, best: float | None, bound: float | None) -> None:
-        """Pass on what a backend says of the reduced model."""
-        offset = self.reduction.offset
+    def _report(self, offset: float, best: float | None, bound: float | None) -> None:
+        """Pass on what a backend says of a reduced model."""
         self.run.show(
             None if best is None else best + offset, None if bound is None else self._rounded(bound + offset)
         )
@@ -533,18 +607,18 @@ class _Work:
             return bound
         return math.floor(bound + noise) if self.original.maximise else math.ceil(bound - noise)
 
-    def _start(self, matrix: MatrixModel) -> NDArray[np.float64] | None:
+    def _start(self, matrix: MatrixModel, rest: Reduction) -> NDArray[np.float64] | None:
         """Values of the variables of the best plan so far."""
         if self.plan is None:
             return None
-        sites = self.plan[self.reduction.sites]
-        holds = self.model.holds(sites)[~self.model.must]
+        sites = self.plan[rest.sites]
+        holds = rest.model.holds(sites)[~rest.model.must]
         start = np.concatenate((sites, holds)).astype(np.float64)
         return start if matrix.violation(start) <= 1e-9 else None
 
-    def _offer_plan(self, plan: NDArray[np.bool_]) -> None:
-        """Keep a plan of the reduced model if it is the best so far."""
-        full = self.reduction.undo(plan)
+    def _offer_plan(self, plan: NDArray[np.bool_], reduction: Reduction | None = None) -> None:
+        """Keep a plan of the reduced model, or of one that was reduced on, if it is the best so far."""
+        full = (reduction or self.reduction).undo(plan)
         if not self.original.allows(full):
             raise WrongAnswer("a plan breaks a row of the model after reduction was undone")
         objective, best = self.original.objective(full), self.run.best
@@ -556,8 +630,8 @@ class _Work:
             self.plan = full
         self.run.tell(best=objective)
 
-    def _offer_certificate(self, relaxation: Relaxation) -> None:
-        certificate = lp_certificate(self.reduction, relaxation)
+    def _offer_certificate(self, relaxation: Relaxation, reduction: Reduction | None = None) -> None:
+        certificate = lp_certificate(reduction or self.reduction, relaxation)
         if self._offer_bound(certificate.bound(self.original), "dual-certificate"):
             self.certificate = certificate
 

@@ -67,6 +67,20 @@ class Reduction:
         result[self.sites[open_sites]] = True
         return result
 
+    def then(self, further: Reduction) -> Reduction:
+        """Return this reduction and, after it, a `further` one of its model, as one."""
+        merged = np.append(further.merged, -1)[self.merged]
+        return Reduction(
+            original=self.original,
+            model=further.model,
+            rows=self.rows[further.rows],
+            sites=self.sites[further.sites],
+            merged=merged,
+            opened=self.undo(further.opened),
+            forcing=np.concatenate((self.forcing, self.rows[further.forcing])),
+            offset=self.offset + further.offset,
+        )
+
 
 def reduce(model: CoveringModel) -> Reduction:
     """Reduce a covering model, exactly, until nothing more gives way.

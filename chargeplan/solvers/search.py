@@ -26,6 +26,7 @@ _SECONDS_PER_SITE = 4e-9  # of a step of the search for the most value, which lo
 _ENOUGH = 1000.0  # steps per row and site and unit of work that a search can make use of
 _CHUNK = 0.1  # units of work between two looks at the clock
 _LITTLE, _PER_ROW = 0.1, 5  # reduced cost of a site of the core, in usual costs, and sites of each row
+_WIDE = 3.0  # of a limit, as many sites as use so many times of it
 _APART = 2**31  # between the seeds of one search, and so farther than what anybody asks for
 
 
@@ -77,6 +78,11 @@ class Search:
                 break
         return self.plan()
 
+    @property
+    def score(self) -> float:
+        """How good the best of all strands is, whether the model allows it or not; higher is better."""
+        return self._searches.leader.score
+
     def plan(self) -> NDArray[np.bool_] | None:
         """Return the best plan of all strands: what is surplus may differ from one to the other."""
         found = [search.best.copy() for search in self._searches.searches]
@@ -92,19 +98,19 @@ class CoreSearch(Search):
     """A search among the sites that the LP's multipliers make worth it: fewer, and so faster.
 
     The core problem of Caprara, Fischetti & Toth (1999): sites of little reduced cost, and of every row those
-    of the least.
+    of the least; within a limit, the sites that are paid the most for what they use.
 
     Parameters
     ----------
     model
-        A reduced model without a limit.
+        A reduced model.
     rows
         (N,) multipliers of its rows, not negative.
-    seed
-        Of its random choices.
+    seed, strands
+        As of any search.
     """
 
-    def __init__(self, model: CoveringModel, rows: NDArray[np.float64], seed: int) -> None:
+    def __init__(self, model: CoveringModel, rows: NDArray[np.float64], seed: int, strands: int = 1) -> None:
         self.sites = core(model, rows)
         self._all = model.cost.size
         super().__init__(
@@ -117,6 +123,7 @@ class CoreSearch(Search):
                 closed=model.closed[self.sites],
             ),
             seed,
+            strands,
         )
 
     def plan(self) -> NDArray[np.bool_] | None:
@@ -130,12 +137,12 @@ class CoreSearch(Search):
 
 
 def core(model: CoveringModel, rows: NDArray[np.float64]) -> NDArray[np.int64]:
-    """Choose the sites that a good plan is likely to need, enough of them for every row.
+    """Choose the sites that a good plan is likely to need: enough of them for every row, or for a limit.
 
     Parameters
     ----------
     model
-        A minimising model.
+        A model.
     rows
         (N,) multipliers of its rows, not negative.
 
@@ -145,12 +152,19 @@ def core(model: CoveringModel, rows: NDArray[np.float64]) -> NDArray[np.int64]:
         Sorted site indices.
     """
     coverage = csr_array(model.coverage)
-    reduced = model.cost - coverage.astype(np.float64).T @ rows
-    keep = reduced < _LITTLE * float(np.median(model.cost))
+    paid = coverage.astype(np.float64).T @ rows
+    if model.limit is not None:
+        order = np.argsort(-paid / np.maximum(model.usage, 1e-300), kind="stable")
+        keep = np.zeros(paid.size, np.bool_)
+        keep[order[np.cumsum(model.usage[order]) <= _WIDE * model.limit]] = True
+        reduced, asked = -paid, model.must
+    else:
+        reduced, asked = model.cost - paid, np.ones(rows.size, np.bool_)
+        keep = reduced < _LITTLE * float(np.median(model.cost))
     row = np.repeat(np.arange(model.need.size), np.diff(coverage.indptr))
     order = np.lexsort((reduced[coverage.indices], row))
     rank = np.arange(order.size) - np.repeat(coverage.indptr[:-1], np.diff(coverage.indptr))
-    least = order[rank < np.maximum(model.need, _PER_ROW)[row]]
+    least = order[(rank < np.maximum(model.need, _PER_ROW)[row]) & asked[row]]
     keep[coverage.indices[least]] = True
     return np.flatnonzero(keep)
 

@@ -13,21 +13,23 @@ from chargeplan.solvers.models.covering import CoveringModel
 
 @dataclass(frozen=True)
 class Best:
-    """The best objective over all sets of sites, None where no set is allowed."""
+    """The best objective over all sets of sites, and one that has it, (M,); None where none is allowed."""
 
     objective: float | None
+    plan: np.ndarray | None = None
 
 
 def best(model: CoveringModel) -> Best:
     """Try every set of sites of a small covering model."""
     matrix = model.coverage.toarray().astype(int)
     found: float | None = None
+    plan = None
     for choice in itertools.product([0, 1], repeat=model.cost.size):
         y = np.array(choice)
         value = _value(model, matrix, y)
         if value is not None and (found is None or (value > found if model.maximise else value < found)):
-            found = value
-    return Best(found)
+            found, plan = value, y.astype(bool)
+    return Best(found, plan)
 
 
 def _value(model: CoveringModel, matrix: np.ndarray, y: np.ndarray) -> float | None:

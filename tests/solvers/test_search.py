@@ -7,8 +7,7 @@ import numpy as np
 import pytest
 from random_models import SETTINGS, random_model
 
-from chargeplan.solvers.blocks import multipliers
-from chargeplan.solvers.bounds import relax
+from chargeplan.solvers.bounds import multipliers, relax
 from chargeplan.solvers.engine import solve
 from chargeplan.solvers.reduction import reduce
 from chargeplan.solvers.search import CoreSearch, Search, core
