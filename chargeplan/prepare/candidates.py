@@ -1,19 +1,22 @@
-"""Site layers to sites: candidates, existing, required and forbidden ones."""
+"""Site layers to sites: candidates, existing, required and forbidden ones; their kinds; excluded areas."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 import shapely
 
+from chargeplan.errors import InputError
 from chargeplan.prepare import columns
+from chargeplan.prepare.candidates_table import Kind, with_kinds
 from chargeplan.prepare.features import positions
 from chargeplan.prepare.points import Sites
 from chargeplan.scenario import STATUSES
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     import numpy.typing as npt
 
@@ -21,9 +24,18 @@ if TYPE_CHECKING:
     from chargeplan.scenario import SiteLayer
 
 
-def layer_sites(layer: SiteLayer, features: Features) -> Sites:
-    """Turn a site layer into sites, noting what is wrong in the features' faults."""
-    return Sites(
+def layer_sites(layer: SiteLayer, features: Features, kinds: Mapping[str, Kind] | None = None) -> Sites:
+    """Turn a site layer into sites, noting what is wrong in the features' faults.
+
+    Parameters
+    ----------
+    layer, features
+        The layer's table, and what it holds.
+    kinds
+        What sites of a kind cost and have room for, where neither the table nor a column says it. All kinds
+        of sites to be built without a stated cost must be there, if there are any.
+    """
+    sites = Sites(
         ids=columns.ids(features, layer.id),
         positions=positions(features.frame),
         status=columns.word_or_column(features, layer.status, "status", "candidate", STATUSES),
@@ -31,6 +43,23 @@ def layer_sites(layer: SiteLayer, features: Features) -> Sites:
         cost=columns.numbers(features, layer.cost, "cost", 1.0),
         room=columns.numbers(features, layer.room, "room", np.inf, blank=np.inf),
     )
+    return sites if not kinds else _of_their_kinds(sites, layer, features, kinds)
+
+
+def _of_their_kinds(sites: Sites, layer: SiteLayer, features: Features, kinds: Mapping[str, Kind]) -> Sites:
+    """Fill in what the layer does not say of its sites: the cost and the room of their kind."""
+    said = set(features.frame.columns) | {key for key in ("cost", "room") if getattr(layer, key) is not None}
+    silent = {"cost", "room"} - said
+    built = np.isin(sites.status, ("candidate", "required"))
+    needed = set(sites.kind[built]) if "cost" in silent else set()
+    spare = dict.fromkeys({*sites.kind} - needed - kinds.keys(), Kind())
+    try:
+        priced = with_kinds(pd.DataFrame({"kind": sites.kind}), {**kinds, **spare})
+    except InputError as error:
+        for fault in error.faults:
+            features.faults.add(f"[kinds]: {fault.message}", column="kind")
+        return sites
+    return Sites(**{**vars(sites), **{key: priced[key].to_numpy(dtype=np.float64) for key in silent}})
 
 
 def join(layers: Sequence[tuple[Features, Sites]]) -> Sites:
@@ -68,9 +97,20 @@ def forbid_inside(sites: Sites, areas: npt.NDArray[np.object_]) -> tuple[Sites, 
     int
         How many existing and required sites lie inside.
     """
-    inside = np.zeros(len(sites), dtype=bool)
-    inside[shapely.STRtree(areas).query(shapely.points(sites.positions), predicate="intersects")[0]] = True
+    inside = _inside(sites, areas)
     status = sites.status.copy()
     status[inside & (status == "candidate")] = "forbidden"
     standing = inside & np.isin(status, ("existing", "required"))
     return Sites(**{**vars(sites), "status": status}), int(standing.sum())
+
+
+def leave_out_inside(sites: Sites, areas: npt.NDArray[np.object_]) -> tuple[Sites, int]:
+    """Leave out the sites inside polygons, whose borders count as inside; return the others, and how many."""
+    inside = _inside(sites, areas)
+    return sites.take(~inside), int(inside.sum())
+
+
+def _inside(sites: Sites, areas: npt.NDArray[np.object_]) -> npt.NDArray[np.bool_]:
+    inside = np.zeros(len(sites), dtype=bool)
+    inside[shapely.STRtree(areas).query(shapely.points(sites.positions), predicate="intersects")[0]] = True
+    return inside

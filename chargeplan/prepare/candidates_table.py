@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import geopandas as gpd
 import numpy as np
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
+    _Table = TypeVar("_Table", bound=pd.DataFrame)
     Floats = npt.NDArray[np.float64]
 
 
@@ -76,7 +77,7 @@ def site_table(
     return gpd.GeoDataFrame(table, geometry=points, crs=WGS84)
 
 
-def with_kinds(sites: gpd.GeoDataFrame, kinds: Mapping[str, Kind]) -> gpd.GeoDataFrame:
+def with_kinds(sites: _Table, kinds: Mapping[str, Kind]) -> _Table:
     """Give every site the cost and the room of its kind.
 
     Parameters
@@ -88,7 +89,7 @@ def with_kinds(sites: gpd.GeoDataFrame, kinds: Mapping[str, Kind]) -> gpd.GeoDat
 
     Returns
     -------
-    GeoDataFrame
+    GeoDataFrame or DataFrame
         With `cost` and `room`.
 
     Raises

@@ -11,7 +11,7 @@ import geopandas as gpd
 from pydantic import BaseModel
 
 from chargeplan.errors import Fault, InputError
-from chargeplan.problem.layers import LayerFiles
+from chargeplan.problem.files import LayerFiles
 from chargeplan.scenario import Scenario
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ _NAMED = ("demand", "sites", "corridors", "areas")
 
 
 class GivenFrames(LayerFiles):
-    """GeoDataFrames in the place of a scenario's layer files; distance tables are files all the same."""
+    """GeoDataFrames in the place of a scenario's layers; what other tables name are files all the same."""
 
     def __init__(self, layers: Mapping[str, Frames | None]) -> None:
         self.tables: dict[str, Any] = {}
@@ -39,20 +39,23 @@ class GivenFrames(LayerFiles):
     def scenario(
         self, standards: Iterable[StandardSpec | Mapping[str, Any]], tables: Mapping[str, Any]
     ) -> Scenario:
-        """Ask about these layers; distance tables may lie anywhere."""
+        """Ask about these layers; the files that other tables name may lie anywhere."""
         named = name_standards(standards, [layer["name"] for layer in self.tables["demand"]])
         asked = Scenario.parse({"schema": 1, "name": "problem", **tables, **self.tables, "standards": named})
-        matrices = frozenset(spec.matrix for spec in asked.standards if spec.matrix)
-        asked = asked.located(Path.cwd(), given=matrices)
+        files = {spec.matrix for spec in asked.standards if spec.matrix}
+        files |= {layer.file for layer in (*asked.existing, *asked.candidates)}
+        files |= {asked.people.file} if asked.people else set()
+        asked = asked.located(Path.cwd(), given=frozenset(files))
         super().__init__(asked)
         return asked
 
     def open(self, layer: Layer) -> gpd.GeoDataFrame:
-        """Hand out a layer."""
-        return self._given[layer.file]
+        """Hand out a layer, or open the file of a table that makes one."""
+        return self._given[layer.file] if layer.file in self._given else super().open(layer)
 
     def release(self) -> None:
         """Let go of the frames, once all are read."""
+        super().release()
         self._given.clear()
 
     def _add(self, table: str, frames: Frames) -> None:

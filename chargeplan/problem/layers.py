@@ -10,56 +10,31 @@ import numpy as np
 import pandas as pd
 
 from chargeplan.errors import Fault, InputError
-from chargeplan.io.files import digest
-from chargeplan.io.layers import read_layer
-from chargeplan.io.tables import read_table
 from chargeplan.prepare import features as geometry
 from chargeplan.prepare.candidates import forbid_inside, join, layer_sites
+from chargeplan.prepare.candidates_made import made_sites
+from chargeplan.prepare.candidates_table import Kind
 from chargeplan.prepare.corridors import read_corridor, read_network
 from chargeplan.prepare.demand import demand_points
+from chargeplan.prepare.existing.sites import read_existing
 from chargeplan.prepare.extent import note_swapped
-from chargeplan.problem.model import InputFile
+from chargeplan.prepare.people import read_people
+from chargeplan.problem.datums import shifted_layers
 
 if TYPE_CHECKING:
-    from chargeplan.prepare.features import Features, OpenLayer
+    from collections.abc import Mapping
+    from typing import TypeAlias
+
+    import numpy.typing as npt
+
+    from chargeplan.prepare.features import Features
+    from chargeplan.prepare.files import Files
     from chargeplan.prepare.points import Points, Sites
     from chargeplan.prepare.roads import RoadNetwork
     from chargeplan.scenario import Inputs, Layer
 
-
-class LayerFiles:
-    """The files of a scenario, each read once, with their hashes."""
-
-    def __init__(self, inputs: Inputs) -> None:
-        self._inputs = inputs
-        self._frames: dict[tuple[str, str | None], gpd.GeoDataFrame] = {}
-        self._digests: dict[str, str] = {}
-
-    def open(self, layer: Layer) -> gpd.GeoDataFrame:
-        """Open a layer as it stands."""
-        key = (layer.file, layer.layer)
-        if key not in self._frames:
-            path = self._inputs.path(layer.file)
-            self._frames[key] = read_layer(path, layer.layer)
-            self._digests[layer.file] = digest(path)
-        return self._frames[key]
-
-    def table(self, file: str) -> pd.DataFrame:
-        """Read a CSV table as text."""
-        path = self._inputs.path(file)
-        table = read_table(path)
-        self._digests[file] = digest(path)
-        return table
-
-    def release(self) -> None:
-        """Let go of the layers as they stood, once all are read."""
-        self._frames.clear()
-
-    def inputs(self) -> tuple[InputFile, ...]:
-        """List the files that were read, the scenario's own first."""
-        scenario = self._inputs.file
-        own = [] if scenario is None else [InputFile(scenario.name, digest(scenario))]
-        return (*own, *(InputFile(name, sha256) for name, sha256 in self._digests.items()))
+    Polygons: TypeAlias = npt.NDArray[np.object_]
+    SiteTable: TypeAlias = tuple[Features, Sites]
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,24 +63,27 @@ class Layers:
     network: RoadNetwork | None = None
     borders: gpd.GeoDataFrame | None = None
     warnings: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
 
 
-def read_layers(inputs: Inputs, open_layer: OpenLayer) -> tuple[Layers, list[Fault]]:
+def read_layers(inputs: Inputs, files: Files) -> tuple[Layers, list[Fault]]:
     """Read all layers, and note what is wrong with any of them.
 
     Parameters
     ----------
     inputs
         The scenario's tables that name layers.
-    open_layer
-        Opens a layer as it stands.
+    files
+        Opens their files.
     """
-    reading = _Reading(open_layer)
+    reading = _Reading(files)
     reading.demand(inputs)
     reading.sites(inputs)
     reading.corridors(inputs)
     reading.network(inputs)
     reading.borders(inputs)
+    reading.people(inputs)
+    reading.datums(inputs)
     return reading.layers, reading.finish()
 
 
@@ -115,9 +93,11 @@ _COLUMN_KEYS = {"id", "weight", "district", "status", "kind", "cost", "room"}
 class _Reading:
     """Reads layer by layer and goes on after faults."""
 
-    def __init__(self, open_layer: OpenLayer) -> None:
+    def __init__(self, files: Files) -> None:
         self.layers = Layers()
-        self._open = open_layer
+        self._files = files
+        self._areas: dict[str, gpd.GeoDataFrame] = {}
+        self._placed: dict[str, Sites] = {}
         self._features: list[Features] = []
         self._faults: list[Fault] = []
 
@@ -134,14 +114,24 @@ class _Reading:
                     self.layers.demand[layer.name] = table
 
     def sites(self, inputs: Inputs) -> None:
+        kinds = {name: Kind(kind.cost, kind.room or np.inf) for name, kind in inputs.kinds.items()}
         read = [(layer, self._load(layer, layer.name, geometry.POINTS)) for layer in inputs.sites]
-        tables = [(features, layer_sites(layer, features)) for layer, features in read if features]
-        areas = self._areas(inputs)
+        given = [(features, layer_sites(layer, features, kinds)) for layer, features in read if features]
+        areas = self._excluded(inputs)
+        made = self._candidates(inputs, kinds, areas)
+        standing = self._existing(inputs)
+        tables = [*given, *made, *(standing or ())]
         if not tables:
+            if standing is not None and not self._faults:
+                none = "there is no site: no station of [[existing]] counts; " + "; ".join(self.layers.notes)
+                self._faults.append(Fault(none))
             return
         sites = join(tables)
-        if len(tables) == len(inputs.sites) and all(self._sound(features) for features, _ in tables):
+        self._placed = {features.name: each for features, each in tables}
+        whole = len(given) == len(inputs.sites) and len(made) == len(inputs.candidates)
+        if whole and standing is not None and all(self._sound(features) for features, _ in tables):
             self.layers.sites = sites if areas is None else self._forbid(sites, areas)
+            self._note_unused(kinds, sites)
 
     def corridors(self, inputs: Inputs) -> None:
         for layer in inputs.corridors:
@@ -160,17 +150,72 @@ class _Reading:
             self.layers.network = network
 
     def borders(self, inputs: Inputs) -> None:
-        read = [self._load(layer, layer.name, geometry.POLYGONS) for layer in inputs.areas]
-        frames = [features.frame for features in read if features and self._sound(features)]
-        if frames:
+        read = {layer.name: self._load(layer, layer.name, geometry.POLYGONS) for layer in inputs.areas}
+        self._areas = {
+            name: features.frame for name, features in read.items() if features and self._sound(features)
+        }
+        if frames := list(self._areas.values()):
             self.layers.borders = gpd.GeoDataFrame(pd.concat(frames, ignore_index=True), crs=geometry.WGS84)
 
-    def _areas(self, inputs: Inputs) -> np.ndarray[tuple[int], np.dtype[np.object_]] | None:
+    def people(self, inputs: Inputs) -> None:
+        """Make demand of people, once the areas are there that they may have to live in."""
+        layer = inputs.people
+        if layer is None or (layer.area is not None and layer.area not in self._areas):
+            return
+        try:
+            area = None if layer.area is None else self._areas[layer.area]
+            made = read_people(layer, inputs.ev, self._files, area)
+        except InputError as error:
+            self._faults.extend(error.faults)
+            return
+        self._features.append(made.features)
+        self.layers.notes.extend(made.notes)
+        columns = made.features.frame.drop(columns="geometry")
+        self.layers.demand[layer.name] = Table(made.points, columns)
+
+    def datums(self, inputs: Inputs) -> None:
+        """Look at where the sites lie, once the roads are there that they should lie beside."""
+        roads = None if self.layers.network is None else self.layers.network.lines
+        self.layers.warnings.extend(shifted_layers(inputs, self._placed, roads))
+
+    def _candidates(
+        self, inputs: Inputs, kinds: Mapping[str, Kind], areas: Polygons | None
+    ) -> list[SiteTable]:
+        made = []
+        for rule in inputs.candidates:
+            try:
+                features, sites, notes = made_sites(rule, self._files, kinds, areas)
+            except InputError as error:
+                self._faults.extend(error.faults)
+                continue
+            self._features.append(features)
+            self.layers.notes.extend(notes)
+            made.append((features, sites))
+        return made
+
+    def _existing(self, inputs: Inputs) -> list[SiteTable] | None:
+        """Read the stations of all sources; None where any has faults."""
+        if not inputs.existing:
+            return []
+        try:
+            read, notes = read_existing(inputs.existing, self._files)
+        except InputError as error:
+            self._faults.extend(error.faults)
+            return None
+        self._features.extend(features for features, _ in read)
+        self.layers.notes.extend(notes)
+        return read
+
+    def _note_unused(self, kinds: Mapping[str, Kind], sites: Sites) -> None:
+        for kind in sorted(kinds.keys() - set(sites.kind)):
+            self.layers.warnings.append(f"[kinds.{kind}]: no site is of this kind")
+
+    def _excluded(self, inputs: Inputs) -> Polygons | None:
         read = [self._load(layer, "exclude", geometry.POLYGONS) for layer in inputs.exclude]
         parts = [np.asarray(features.frame.geometry.array) for features in read if features]
         return np.concatenate(parts) if parts else None
 
-    def _forbid(self, sites: Sites, areas: np.ndarray[tuple[int], np.dtype[np.object_]]) -> Sites:
+    def _forbid(self, sites: Sites, areas: Polygons) -> Sites:
         forbidden, standing = forbid_inside(sites, areas)
         if standing:
             self.layers.warnings.append(f"{standing} existing or required sites in excluded areas stay")
@@ -178,7 +223,7 @@ class _Reading:
 
     def _load(self, layer: Layer, name: str, kinds: tuple[str, ...]) -> Features | None:
         try:
-            features = geometry.load(layer, name, self._open, kinds)
+            features = geometry.load(layer, name, self._files.open, kinds)
         except InputError as error:
             self._faults.extend(error.faults)
             return None

@@ -6,11 +6,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from chargeplan.errors import Fault, InputError
+from chargeplan.problem.files import LayerFiles
 from chargeplan.problem.frames import GivenFrames, name_standards
-from chargeplan.problem.layers import LayerFiles, Layers, read_layers
+from chargeplan.problem.layers import Layers, read_layers
 from chargeplan.problem.standards import build_standards
 from chargeplan.problem.unplanned import unplanned
-from chargeplan.scenario import Scenario, read_leniently
+from chargeplan.scenario import Inputs, Scenario, read_leniently
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from chargeplan.problem.model import InputFile, Standard
     from chargeplan.scenario import Objective, StandardSpec
 
-_OF_LAYERS = frozenset({"demand", "sites", "corridors", "areas", "exclude", "network", "schema"})
+_OF_LAYERS = frozenset(Inputs.model_fields) | {"schema"}
 
 
 @dataclass(frozen=True, init=False, eq=False)
@@ -64,7 +65,8 @@ class Problem:
     inputs
         The files that were read.
     warnings
-        What a careful reader would want to know.
+        What a careful reader would want to know: first what is doubtful, then how much of what was read is
+        kept, put together or left out, and why.
     not_planned
         What the scenario asks for that is not in this release, a line each.
 
@@ -110,7 +112,7 @@ class Problem:
             }
         )
         scenario = given.scenario(standards, {"objective": objective, **tables})
-        self._fill(scenario, given, *read_layers(scenario, given.open))
+        self._fill(scenario, given, *read_layers(scenario, given))
 
     @classmethod
     def read(cls, scenario: Scenario | str | PathLike[str]) -> Self:
@@ -128,10 +130,10 @@ class Problem:
         """
         if isinstance(scenario, Scenario):
             files = LayerFiles(scenario)
-            return cls._of(scenario, files, *read_layers(scenario, files.open))
+            return cls._of(scenario, files, *read_layers(scenario, files))
         asked, sound, faults = read_leniently(scenario)
         files = LayerFiles(sound)
-        layers, more = read_layers(sound, files.open)
+        layers, more = read_layers(sound, files)
         if asked is None:
             raise InputError(faults + more)
         return cls._of(asked, files, layers, more)
@@ -161,7 +163,8 @@ class Problem:
         if layers := sorted(_OF_LAYERS & tables.keys()):
             raise InputError(f"{', '.join(layers)}: layers are not replaced; read another problem")
         if "standards" in tables:
-            names = [layer.name for layer in self.scenario.demand]
+            people = self.scenario.people
+            names = [layer.name for layer in (*self.scenario.demand, *([people] if people else []))]
             tables["standards"] = name_standards(tables["standards"], names)
         return self._of(self.scenario.replace(**tables), self._files, self._layers, [])
 
@@ -184,7 +187,7 @@ class Problem:
             "lines": {name: corridor.pieces for name, corridor in layers.corridors.items()},
             "borders": layers.borders,
             "inputs": files.inputs(),
-            "warnings": (*layers.warnings, *warnings),
+            "warnings": (*layers.warnings, *warnings, *layers.notes),
             "not_planned": unplanned(scenario),
             "_layers": layers,
             "_files": files,

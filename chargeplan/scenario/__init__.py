@@ -9,7 +9,16 @@ from __future__ import annotations
 
 from importlib import resources
 
+from chargeplan.scenario.inputs import Inputs
 from chargeplan.scenario.reading import Scenario, read_leniently
+from chargeplan.scenario.sources import (
+    CandidateRule,
+    EvDemand,
+    ExistingLayer,
+    KindOfSite,
+    PeopleLayer,
+    SourcedFactor,
+)
 from chargeplan.scenario.tables import (
     STATUSES,
     AreaLayer,
@@ -17,7 +26,6 @@ from chargeplan.scenario.tables import (
     CorridorLayer,
     DemandLayer,
     Exclusion,
-    Inputs,
     Layer,
     MixRule,
     NamedLayer,
@@ -31,19 +39,25 @@ from chargeplan.scenario.tables import (
 __all__ = [
     "STATUSES",
     "AreaLayer",
+    "CandidateRule",
     "ChargerType",
     "CorridorLayer",
     "DemandLayer",
+    "EvDemand",
     "Exclusion",
+    "ExistingLayer",
     "Inputs",
+    "KindOfSite",
     "Layer",
     "MixRule",
     "NamedLayer",
     "Objective",
+    "PeopleLayer",
     "RoadLayer",
     "Scenario",
     "SiteLayer",
     "SolveOptions",
+    "SourcedFactor",
     "StandardSpec",
     "init_text",
     "read_leniently",

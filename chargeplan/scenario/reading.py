@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import BaseModel, Field, ValidationError
 
 from chargeplan.errors import Fault, InputError
+from chargeplan.scenario.inputs import Inputs
 from chargeplan.scenario.rules import crossed
 from chargeplan.scenario.tables import (
     ChargerType,
-    Inputs,
     MixRule,
     Name,
     Objective,
@@ -183,6 +183,8 @@ def read_leniently(path: str | PathLike[str]) -> tuple[Scenario | None, Inputs, 
 
 def _load(file: Path) -> dict[str, Any]:
     try:
+        if file.exists() and not file.is_file():  # a pipe would be waited for
+            raise InputError(Fault("is not a file", file=str(file)))
         return tomllib.loads(file.read_text(encoding="utf-8-sig"))
     except FileNotFoundError:
         raise InputError(Fault("there is no such file", file=str(file))) from None

@@ -19,6 +19,7 @@ def crossed(tables: Mapping[str, Any]) -> Iterator[str]:
     yield from _nothing(tables)
     yield from _repetitions(tables)
     yield from _references(tables)
+    yield from _people(tables)
     yield from _roads(tables)
     yield from _aims(tables)
 
@@ -38,22 +39,33 @@ def _standards(tables: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]
 
 
 def _nothing(tables: Mapping[str, Any]) -> Iterator[str]:
-    for table, what in (("sites", "candidate sites"), ("standards", "service standards")):
-        if not tables.get(table):
-            yield f"[[{table}]]: there are no {what}"
+    if not any(tables.get(table) for table in ("sites", "candidates", "existing")):
+        yield "[[sites]]: there are no candidate sites"
+    if not tables.get("standards"):
+        yield "[[standards]]: there are no service standards"
 
 
 def _repetitions(tables: Mapping[str, Any]) -> Iterator[str]:
     keys = {"chargers": "type"}
     for table in ("demand", "sites", "corridors", "areas", "standards", "chargers"):
-        for name, count in Counter(_names(tables, table, keys.get(table, "name"))).items():
+        names = _names(tables, table, keys.get(table, "name"))
+        for name, count in Counter([*names, *_also(tables, table)]).items():
             if count > 1:
                 yield f"[[{table}]]: {count} are called {name!r}"
 
 
+def _also(tables: Mapping[str, Any], table: str) -> list[str]:
+    """List the names that share those of a table: demand is made of people too, sites of several tables."""
+    if table == "sites":
+        return _names(tables, "candidates") + _names(tables, "existing")
+    people = tables.get("people") if table == "demand" else None
+    name = people.get("name") if isinstance(people, dict) else None
+    return [name] if isinstance(name, str) else []
+
+
 def _references(tables: Mapping[str, Any]) -> Iterator[str]:
     for key, table in (("demand", "demand"), ("corridor", "corridors"), ("area", "areas")):
-        known = _names(tables, table)
+        known = [*_names(tables, table), *_also(tables, table)]
         for place, item in _standards(tables):
             if isinstance(item.get(key), str) and item[key] not in known:
                 yield f"{place}, {key}: there is no [[{table}]] called {item[key]!r}"
@@ -61,6 +73,15 @@ def _references(tables: Mapping[str, Any]) -> Iterator[str]:
     for number, item in enumerate(_items(tables, "mix"), 1):
         if isinstance(item.get("type"), str) and item["type"] not in types:
             yield f"[[mix]] {number}, type: there are no [[chargers]] of type {item['type']!r}"
+
+
+def _people(tables: Mapping[str, Any]) -> Iterator[str]:
+    people = tables.get("people")
+    if "ev" in tables and "people" not in tables:
+        yield "[ev]: needs [people], whose electric cars it is about"
+    area = people.get("area") if isinstance(people, dict) else None
+    if isinstance(area, str) and area not in _names(tables, "areas"):
+        yield f"[people], area: there is no [[areas]] called {area!r}"
 
 
 def _roads(tables: Mapping[str, Any]) -> Iterator[str]:

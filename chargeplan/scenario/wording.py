@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 from typing import TYPE_CHECKING, Any
 
+from chargeplan.scenario import sources
 from chargeplan.scenario import tables as models
 
 if TYPE_CHECKING:
@@ -18,6 +19,11 @@ _MODELS: dict[str, type[models.Table]] = {
     "corridors": models.CorridorLayer,
     "areas": models.AreaLayer,
     "exclude": models.Exclusion,
+    "existing": sources.ExistingLayer,
+    "people": sources.PeopleLayer,
+    "ev": sources.EvDemand,
+    "candidates": sources.CandidateRule,
+    "kinds": sources.KindOfSite,
     "network": models.RoadLayer,
     "standards": models.StandardSpec,
     "objective": models.Objective,
@@ -53,7 +59,7 @@ def _fault(error: ErrorDetails, known: Iterable[str]) -> str:
             return str(error["ctx"]["error"])
         case "string_pattern_mismatch":
             return f"{error['input']!r} may hold letters, digits, spaces and . + - _ only"
-        case "model_type" | "model_attributes_type" | "tuple_type":
+        case "model_type" | "model_attributes_type" | "tuple_type" | "dict_type" if len(error["loc"]) < 3:
             return "is not written as a table ([name] once, [[name]] where it repeats)"
         case _:
             given = "" if isinstance(error["input"], dict | list) else f", not {error['input']!r}"
@@ -64,6 +70,8 @@ def _place(location: Sequence[str | int], tables: Mapping[str, Any]) -> str:
     """Name a key as a person finds it in the file: ``[[standards]] 2 (urban), radius``."""
     table = str(location[0])
     keys = [str(part) for part in location[1:]]
+    if table == "kinds" and keys:
+        return ", ".join([f"[kinds.{keys[0]}]", *keys[1:]])
     if len(location) < 2 or isinstance(location[1], str):
         return ", ".join([f"[{table}]" if table in _MODELS else table, *keys])
     item = tables[table][location[1]]
@@ -74,7 +82,11 @@ def _place(location: Sequence[str | int], tables: Mapping[str, Any]) -> str:
 
 def _known(location: Sequence[str | int], top: Iterable[str]) -> Iterable[str]:
     """List the keys of the table that a location lies in."""
-    return top if len(location) == 1 else _MODELS[str(location[0])].model_fields
+    if len(location) == 1:
+        return top
+    if location[0] == "ev" and len(location) > 2:
+        return sources.SourcedFactor.model_fields
+    return _MODELS[str(location[0])].model_fields
 
 
 def nearest(word: str, words: Iterable[str]) -> str:

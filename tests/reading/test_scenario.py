@@ -37,12 +37,12 @@ def test_template_shows_every_key(table) -> None:
     """Every key of every table stands in the template, commented or not."""
     common = set(tables.Layer.model_fields)
     wanted = set(_MODELS[table].model_fields)
-    section = re.split(r"\[+" + table + r"\]+", init_text())[1]
+    section = re.split(r"\[+" + table + r"[.\w]*\]+", init_text())[1]
     shown = set(
         re.findall(r"^#? ?(\w+) = ", section.split("\n[[")[0] if table != "mix" else section, re.MULTILINE)
     )
     assert wanted - shown - common == set()
-    assert f"[{table}]" in init_text()
+    assert re.search(rf"^(# )?\[+{table}[.\w]*\]+", init_text(), re.MULTILINE)
 
 
 def test_every_fault_in_one_message(tmp_path) -> None:

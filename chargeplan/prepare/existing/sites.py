@@ -1,0 +1,216 @@
+"""The stations that a scenario's ``[[existing]]`` tables name, as sites: put together, filtered, counted."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from chargeplan.errors import InputError
+from chargeplan.prepare import existing
+from chargeplan.prepare.faults import Faults
+from chargeplan.prepare.features import POINTS, Features, load, positions
+from chargeplan.prepare.points import Sites
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    import geopandas as gpd
+
+    from chargeplan.errors import Fault
+    from chargeplan.prepare.files import Files
+    from chargeplan.scenario import ExistingLayer
+
+
+def read_existing(
+    layers: Sequence[ExistingLayer], files: Files
+) -> tuple[list[tuple[Features, Sites]], list[str]]:
+    """Read the stations that stand.
+
+    Parameters
+    ----------
+    layers
+        The most trusted source first.
+    files
+        Opens their files.
+
+    Returns
+    -------
+    list of tuple
+        For each table of which any station counts: its features, and its sites with status ``"existing"``,
+        which cost nothing and have room for as many chargers as they have ports.
+    list of str
+        How many stations there are, are known twice, are left out and why, and count.
+
+    Raises
+    ------
+    InputError
+        With every fault of all tables.
+    """
+    tables: list[gpd.GeoDataFrame] = []
+    faults: list[Fault] = []
+    for number, layer in enumerate(layers):
+        try:
+            tables.append(_stations(layer, files).assign(entry=number))
+        except InputError as error:
+            faults += error.faults
+    if faults:
+        raise InputError(faults)
+    together, notes = _together(layers, tables)
+    read = []
+    for number, layer in enumerate(layers):
+        found = _counting(layer, together[together["entry"] == number].reset_index(drop=True))
+        said = [*tables[number].attrs["remarks"], *found.attrs["remarks"]]
+        notes.append(f"{_named(layer)}: {len(tables[number])} stations; {'; '.join(said)}")
+        if len(found):
+            read.append(_as_sites(layer, found))
+    return read, notes
+
+
+def _named(layer: ExistingLayer) -> str:
+    return f"existing stations {layer.name} ({layer.file})"
+
+
+def _stations(layer: ExistingLayer, files: Files) -> gpd.GeoDataFrame:
+    """Read one table's stations, which are a source of their own; `row` is their number as they were read."""
+    faults = Faults(layer.file, layer.name)
+    try:
+        _wanted(layer)
+    except InputError as error:
+        faults.adopt(error)
+    try:
+        table = _read(layer, files)
+    except InputError as error:
+        faults.adopt(error)
+        raise InputError(faults.found) from None
+    if len(table) == 0:
+        faults.add("; ".join(["holds no charging station that stands", *table.attrs.get("remarks", ())]))
+    if faults.found:
+        raise InputError(faults.found)
+    remarks = table.attrs.get("remarks", ())
+    table = table.assign(source=layer.name, row=np.arange(1, len(table) + 1))
+    table.attrs = {"remarks": remarks}
+    return table
+
+
+def _read(layer: ExistingLayer, files: Files) -> gpd.GeoDataFrame:
+    match layer.source:
+        case "openstreetmap" if layer.file.lower().endswith(".pbf"):
+            return files.read(layer.file, _of_extract)
+        case "openstreetmap":
+            return _of_openstreetmap(layer, files)
+        case "openchargemap":
+            return files.read(layer.file, lambda path: existing.read_open_charge_map(path, datum=layer.datum))
+        case "ocpi":
+            return files.read(layer.file, lambda path: existing.read_ocpi(path, datum=layer.datum))
+        case "afdc":
+            return files.read(layer.file, existing.read_afdc)
+    return files.read(layer.file, lambda path: _of_table(layer, path))
+
+
+def _of_table(layer: ExistingLayer, path: Path) -> gpd.GeoDataFrame:
+    return existing.read_station_table(
+        path,
+        layer.name,
+        layer.columns,
+        layer=layer.layer,
+        where=layer.where,
+        crs=layer.crs,
+        datum=layer.datum,
+    )
+
+
+def _of_extract(path: Path) -> gpd.GeoDataFrame:
+    from chargeplan.prepare.osm.extract import Extract  # noqa: PLC0415 - an extra
+    from chargeplan.prepare.osm.places import read_places  # noqa: PLC0415
+
+    return read_places(Extract(path)).stations
+
+
+def _of_openstreetmap(layer: ExistingLayer, files: Files) -> gpd.GeoDataFrame:
+    """Read a layer of OpenStreetMap; what says that it is something else than a station is left out."""
+    features = load(layer, layer.name, files.open, POINTS)
+    if features.faults.found:
+        raise InputError(features.faults.found)
+    frame, rows = features.frame, features.rows
+    others = 0
+    if "amenity" in frame.columns:
+        fits = (frame["amenity"].isna() | (frame["amenity"] == "charging_station")).to_numpy(dtype=bool)
+        frame, rows, others = frame[fits].reset_index(drop=True), rows[fits], int((~fits).sum())
+    try:
+        table = existing.stations_of_openstreetmap(frame, file=layer.file)
+    except InputError as error:
+        raise InputError([_in_file(fault, rows.tolist()) for fault in error.faults]) from None
+    if others:
+        left_out = f"{others} features that are no charging stations are left out"
+        table.attrs["remarks"] = (*table.attrs.get("remarks", ()), left_out)
+    return table
+
+
+def _in_file(fault: Fault, rows: list[int]) -> Fault:
+    """Give a fault the number that its row has in the file."""
+    return fault if fault.row is None else replace(fault, row=rows[fault.row - 1])
+
+
+def _together(
+    layers: Sequence[ExistingLayer], tables: Sequence[gpd.GeoDataFrame]
+) -> tuple[gpd.GeoDataFrame, list[str]]:
+    """Add one source after the other; those above count as one that every station may be in already."""
+    known, notes = _plain(tables[0]), []
+    for layer, table in zip(layers[1:], tables[1:], strict=True):
+        rule = existing.SameStation() if layer.merge_m is None else _within(layer.merge_m)
+        merged = layer.merge_m is not None
+        try:
+            known = existing.join([known.assign(source="above"), _plain(table)], rule, merged=merged)
+        except InputError as error:
+            faults = Faults(layer.file, layer.name)
+            faults.adopt(error)
+            raise InputError(faults.found) from None
+        notes += [f"{_named(layer)} and those above: {remark}" for remark in known.attrs["remarks"]]
+        known = _plain(known)
+    return known, notes
+
+
+def _within(metres: float) -> existing.SameStation:
+    usual = existing.SameStation()
+    return existing.SameStation(metres, usual.likeness, min(usual.blind_radius, metres))
+
+
+def _plain(table: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
+    plain = table.copy()
+    plain.attrs = {}
+    return plain
+
+
+def _wanted(layer: ExistingLayer) -> existing.Wanted:
+    return existing.Wanted(
+        access=layer.access,
+        always_open=layer.always_open,
+        connectors=layer.connectors,
+        least_kw=layer.least_kw,
+        least_ports=layer.least_ports,
+        standing=layer.standing,
+        unknown=layer.unstated,
+    )
+
+
+def _counting(layer: ExistingLayer, stations: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
+    """Keep the stations that count; one that is in several sources goes by the filters of the first."""
+    return existing.keep(_plain(stations), _wanted(layer))
+
+
+def _as_sites(layer: ExistingLayer, stations: gpd.GeoDataFrame) -> tuple[Features, Sites]:
+    count, ports = len(stations), stations["ports"].to_numpy(dtype=np.float64)
+    features = Features(
+        layer.name, stations, stations["row"].to_numpy(dtype=np.int64), Faults(layer.file, layer.name)
+    )
+    return features, Sites(
+        ids=stations["id"].to_numpy(dtype=object),
+        positions=positions(stations),
+        status=np.full(count, "existing", dtype=object),
+        kind=np.full(count, layer.kind or layer.name, dtype=object),
+        cost=np.zeros(count),
+        room=np.where(np.isnan(ports), np.inf, ports),
+    )

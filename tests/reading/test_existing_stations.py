@@ -1,0 +1,262 @@
+"""`[[existing]]`: stations of any source become sites that stand, filtered, put together and counted."""
+
+from __future__ import annotations
+
+import json
+
+import geopandas as gpd
+import numpy as np
+import pytest
+from shapely import LineString, Point, box
+
+from chargeplan.errors import InputError
+from chargeplan.prepare.datum import wgs84_to_gcj02
+
+TABLE = (
+    "code,lon,lat,name,operator,access,always_open,connectors,kw,ports,state\n"
+    "1,113.000,28.000,Town Hall,StateGrid,public,yes,gbt_dc,120,4,open\n"
+    "2,113.010,28.000,Depot,StateGrid,private,yes,gbt_dc,120,4,open\n"
+    "3,113.020,28.000,Mall,Teld,public,no,gbt_ac,7,8,open\n"
+    "4,113.030,28.000,Museum,Teld,,,,,,\n"
+    "5,113.040,28.000,Old Mill,Teld,public,yes,gbt_dc,60,2,closed\n"
+)
+
+
+def ocm(number: int, lon: float, lat: float, name: str, **fields) -> dict:
+    place = {"Title": name, "Longitude": lon, "Latitude": lat}
+    return {"ID": number, "AddressInfo": place, "UsageTypeID": 1, "StatusTypeID": 50, **fields}
+
+
+OCM = [
+    ocm(7, 113.0003, 28.0, "Town Hall charging station", NumberOfPoints=6),
+    ocm(8, 113.050, 28.0, "Harbour"),
+    ocm(9, 113.060, 28.0, "Gone", StatusTypeID=200),
+]
+
+
+@pytest.fixture
+def town(region):
+    region.write("stations.csv", TABLE)
+    region.write("ocm.json", json.dumps(OCM))
+    return region
+
+
+def table(**keys) -> dict:
+    return {
+        "name": "city",
+        "file": "stations.csv",
+        "source": "table",
+        "columns": {"id": "code"},
+        "standing": False,
+        "unstated": "keep",
+        **keys,
+    }
+
+
+def standing(problem) -> dict[str, float]:
+    """Ids and rooms of the stations that stand, but for the one of the old way."""
+    chosen = (problem.sites.status == "existing") & (problem.sites.ids != "q")
+    return dict(zip(problem.sites.ids[chosen].tolist(), problem.sites.room[chosen].tolist(), strict=True))
+
+
+def faults(call, *args, **kwargs) -> list[str]:
+    with pytest.raises(InputError) as error:
+        call(*args, **kwargs)
+    return [str(fault) for fault in error.value.faults]
+
+
+def test_a_table_of_stations_stands_beside_the_sites(town) -> None:
+    """They are sites of status existing, at no cost, with room for their ports; site layers stay."""
+    before = town.read()
+    problem = town.read(existing=[table()])
+    assert problem.sites.ids.tolist()[:2] == before.sites.ids.tolist() == ["p", "q"]
+    assert problem.sites.status.tolist()[:2] == ["candidate", "existing"]
+    assert standing(problem) == {"city-1": 4, "city-2": 4, "city-3": 8, "city-4": np.inf, "city-5": 2}
+    assert set(problem.sites.kind[2:]) == {"city"}
+    assert problem.sites.cost[2:].tolist() == [0.0] * 5
+    assert problem.sites.positions[2].tolist() == [113.0, 28.0]
+    assert problem.warnings == ("existing stations city (stations.csv): 5 stations; 5 of 5 stations count",)
+    assert [source.name for source in problem.inputs] == ["demand.csv", "sites.csv", "stations.csv"]
+
+
+@pytest.mark.parametrize(
+    ("keys", "ids", "said"),
+    [
+        ({"access": ["public"]}, "1345", "access public: 1 stations are not, 1 do not say and are kept"),
+        (
+            {"access": ["public"], "unstated": "drop"},
+            "135",
+            "access public: 1 stations are not, 1 do not say and are dropped",
+        ),
+        ({"always_open": True}, "1245", "open day and night: 1 stations are not, 1 do not say"),
+        ({"connectors": ["gbt_dc"]}, "1245", "gbt_dc: 1 stations are not, 1 do not say"),
+        ({"least_kw": 100}, "124", "plug of at least 100 kW: 2 stations are not"),
+        ({"least_ports": 4, "unstated": "drop"}, "123", "at least 4 such ports: 1 stations are not, 1 do"),
+        ({"standing": True}, "1234", "standing: 1 stations are not, 1 do not say and are kept"),
+        (
+            {"access": ["public"], "always_open": True, "least_kw": 100, "unstated": "drop"},
+            "1",
+            "1 of 5 stations count",
+        ),
+        ({"where": "name <> 'Mall'"}, "1245", "4 stations"),
+    ],
+)
+def test_filters(town, keys, ids, said) -> None:
+    """Each filter leaves out what it says; what a source does not say is dropped or kept, and counted."""
+    problem = town.read(existing=[table(**keys)])
+    assert list(standing(problem)) == [f"city-{number}" for number in ids]
+    assert said in problem.warnings[-1]
+
+
+@pytest.mark.parametrize(
+    ("merge", "ids"), [(None, ["ocm-7", "ocm-8"]), ("50 m", ["ocm-8"]), ("20 m", ["ocm-7", "ocm-8"])]
+)
+def test_stations_of_two_sources(town, merge, ids) -> None:
+    """The same station in two sources is counted always, and merged on request, within the distance asked."""
+    second = {"name": "ocm", "file": "ocm.json", "source": "openchargemap"}
+    second |= {"merge": merge} if merge else {}
+    problem = town.read(existing=[table(), second])
+    found = standing(problem)
+    assert list(found) == [*(f"city-{number}" for number in range(1, 6)), *ids]
+    together, city, other = problem.warnings
+    expected = {
+        None: "2 of 7 stations are in another source as well: kept as they are",
+        "50 m": "2 of 7 stations are in another source as well: merged, 1 fewer",
+        "20 m": "0 of 7 stations are in another source as well: merged, 0 fewer",
+    }
+    assert together == f"existing stations ocm (ocm.json) and those above: {expected[merge]}"
+    assert city.startswith("existing stations city (stations.csv): 5 stations")
+    assert other.startswith(
+        "existing stations ocm (ocm.json): 2 stations; 1 stations that Open Charge Map has as removed"
+    )
+    assert f"{len(ids)} of {len(ids)} stations count" in other
+
+
+def test_openstreetmap_and_ocpi(town) -> None:
+    """Features of OpenStreetMap that are no stations are left out; an OCPI file is read beside them."""
+    features = gpd.GeoDataFrame(
+        {
+            "osm_id": [11, 12, 13],
+            "amenity": ["charging_station", "parking", "charging_station"],
+            "capacity": ["4", "90", "2"],
+        },
+        geometry=[Point(113.0, 28.1), Point(113.1, 28.1), box(113.2, 28.1, 113.2002, 28.1002)],
+        crs=4326,
+    ).to_crs(4547)
+    features.to_file(town.folder / "osm.gpkg")
+    place = {"latitude": "28.2", "longitude": "113.0"}
+    evses = [{"uid": "1", "status": "AVAILABLE", "connectors": [{"standard": "GBT_DC"}]}]
+    town.write("ocpi.json", json.dumps([{"id": "L1", "coordinates": place, "evses": evses}]))
+    problem = town.read(
+        existing=[
+            {"name": "osm", "file": "osm.gpkg", "source": "openstreetmap"},
+            {"name": "hub", "file": "ocpi.json", "source": "ocpi", "kind": "roaming"},
+        ]
+    )
+    assert standing(problem) == {"osm-11": 4, "osm-13": 2, "ocpi-L1": 1}
+    assert problem.sites.kind.tolist()[-1] == "roaming"
+    assert problem.sites.positions[3] == pytest.approx([113.2001, 28.1001], abs=1e-4)
+    assert any("1 features that are no charging stations are left out" in said for said in problem.warnings)
+
+
+def test_the_us_afdc(town) -> None:
+    """The US table is read as it is downloaded."""
+    head = "Fuel Type Code,Station Name,EV Network,Latitude,Longitude,ID,EV Level2 EVSE Num\n"
+    town.write("afdc.csv", head + "ELEC,Hall,X,28.0,113.0,17,2\nCNG,Gas,X,28.0,113.1,18,\n")
+    problem = town.read(existing=[{"name": "us", "file": "afdc.csv", "source": "afdc"}])
+    assert standing(problem) == {"afdc-17": 2}
+    assert "1 stations of other fuels are left out" in problem.warnings[0]
+
+
+@pytest.mark.parametrize(
+    ("keys", "message"),
+    [
+        ({"source": "osm"}, "[[existing]] 1 (city), source: input should be 'table', 'openstreetmap'"),
+        ({"publik": True}, "[[existing]] 1 (city), publik: unknown key"),
+        ({"acces": ["public"]}, "unknown key; did you mean access?"),
+        ({"least_kw": -1}, "[[existing]] 1 (city), least_kw: input should be greater than or equal to 0"),
+        ({"merge": "near"}, "[[existing]] 1 (city), merge: 'near' is not a number with a unit"),
+        ({"source": "ocpi"}, 'columns is for source = "table"; those of "ocpi" are known'),
+        ({"source": "ocpi", "columns": {}, "where": "x"}, "where: only layers of"),
+        ({"source": "afdc", "columns": {}, "datum": "gcj02"}, 'positions of "afdc" are WGS-84'),
+        ({"name": "places"}, "[[sites]]: 2 are called 'places'"),
+    ],
+)
+def test_keys_that_are_wrong(town, keys, message) -> None:
+    """A key that cannot be meant is refused with its place."""
+    assert message in "\n".join(faults(town.scenario, existing=[table(**keys)]))
+
+
+def test_every_fault_of_every_source(town) -> None:
+    """What is wrong with filters, columns, fields, ids and files is all said at once, with its place."""
+    town.write(
+        "stations.csv", TABLE.replace("113.020", "x").replace("\n2,", "\n1,").replace(",7,8,", ",7,-8,")
+    )
+    town.write("ocm.json", json.dumps([{**OCM[0], "AddressInfo": {"Title": "x"}}]))
+    said = faults(
+        town.read,
+        existing=[
+            table(connectors=["gbt"], access=["publik"]),
+            {"name": "ocm", "file": "ocm.json", "source": "openchargemap"},
+            {"name": "gone", "file": "gone.json", "source": "ocpi"},
+            table(name="other", columns={"id": "cod", "colour": "x"}),
+        ],
+    )
+    assert "stations.csv, layer city: access: there is no 'publik'; did you mean public?" in said
+    assert any(fault.startswith("stations.csv, layer city: connectors: there is no 'gbt'") for fault in said)
+    assert "stations.csv, layer city, row 3, column ports: -8 is negative" in said
+    assert "stations.csv, layer city, row 1, column id: the id 'city-1' is given more than once" in said
+    assert any(fault.startswith("stations.csv, layer city, row 3, column geometry") for fault in said)
+    assert any(fault.startswith("ocm.json, layer ocm, row 1, column geometry") for fault in said)
+    assert "gone.json, layer gone: there is no such file" in said
+    assert (
+        "stations.csv, layer other, column cod: id = 'cod': there is no such column; did you mean code?"
+        in said
+    )
+
+
+def test_ids_that_two_tables_share(town) -> None:
+    """A station that is a site of another layer as well is named, and so is one in two files of a source."""
+    town.write("sites.csv", "id,lon,lat\ncity-3,113,28\n")
+    (said,) = faults(town.read, existing=[table()])
+    assert said == "stations.csv, layer city, row 3: the id 'city-3' is in another site layer as well"
+    one = {"name": "ocm", "file": "ocm.json", "source": "openchargemap"}
+    said = faults(town.read, existing=[one, {**one, "name": "again"}])
+    assert "ocm.json, layer again: the id 'ocm-7' is in several tables of stations" in said
+
+
+def test_a_file_outside_the_folder_is_not_read(town) -> None:
+    """As for every layer."""
+    file = "../stations.csv"
+    assert "outside the scenario's folder" in faults(town.read, existing=[table(file=file)])[0]
+
+
+def test_stations_of_which_none_counts(town) -> None:
+    """Beside other sites that is a count; alone there would be no site."""
+    none = table(least_kw=900, unstated="drop")
+    problem = town.read(existing=[none])
+    assert "0 of 5 stations count" in problem.warnings[0]
+    assert standing(problem) == {}
+    (said,) = faults(town.read, existing=[none], sites=[])
+    assert said.startswith("there is no site: no station of [[existing]] counts")
+
+
+def test_stations_that_look_shifted(region) -> None:
+    """GCJ-02 read as WGS-84 is suspected, beside roads and beside another source; declared it is not."""
+    random = np.random.default_rng(4)
+    places = np.column_stack([112.9 + random.integers(0, 20, 60) * 0.0051, random.uniform(28.0, 28.1, 60)])
+    roads = [LineString([(112.9 + at * 0.0051, 28.0), (112.9 + at * 0.0051, 28.1)]) for at in range(20)]
+    gpd.GeoDataFrame(geometry=roads, crs=4326).to_file(region.folder / "roads.gpkg")
+    for name, found in (("a.csv", places), ("b.csv", wgs84_to_gcj02(places))):
+        rows = (f"{lon:.7f},{lat:.7f}" for lon, lat in found)
+        region.write(name, "\n".join(["lon,lat", *rows]))
+    one = {"name": "one", "file": "a.csv", "source": "table"}
+    other = {"name": "other", "file": "b.csv", "source": "table"}
+    suspects = [said for said in region.read(existing=[one, other]).warnings if "looks shifted" in said]
+    assert len(suspects) == 1
+    assert suspects[0].startswith("b.csv: other looks shifted: read as gcj02")
+    beside = region.read(existing=[other], network={"file": "roads.gpkg"}).warnings
+    assert any(said.startswith("b.csv: other looks shifted: read as gcj02") for said in beside)
+    declared = [one, {**other, "datum": "gcj02"}]
+    for network in ({}, {"network": {"file": "roads.gpkg"}}):
+        assert not any("looks shifted" in said for said in region.read(existing=declared, **network).warnings)
