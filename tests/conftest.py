@@ -24,6 +24,7 @@ for descriptor, name in ((1, "stdout"), (2, "stderr")):
     os.dup2(os.open(files[name], os.O_WRONLY | os.O_CREAT), descriptor)
     setattr(sys, name, open(descriptor, "w", encoding="utf-8", closefd=False))
 sys.argv = ["chargeplan", *arguments]
+exec(before)
 from chargeplan.cli import main
 main()
 """
@@ -40,7 +41,7 @@ _IMPORTED = (
 
 @pytest.fixture(scope="session")
 def chargeplan(tmp_path_factory: pytest.TempPathFactory) -> Command:
-    """Run `chargeplan` with arguments in a folder, as a process of its own.
+    """Run `chargeplan` with arguments in a folder, as a process of its own, in which `before` is run first.
 
     Importing what a plan needs takes longer than most plans of these tests: where processes can be forked,
     one imports it for all.
@@ -50,13 +51,14 @@ def chargeplan(tmp_path_factory: pytest.TempPathFactory) -> Command:
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload([f"chargeplan.{module}" for module in _IMPORTED])
 
-    def run(*arguments: str | Path, cwd: Path) -> subprocess.CompletedProcess[str]:
+    def run(*arguments: str | Path, cwd: Path, before: str = "") -> subprocess.CompletedProcess[str]:
         said = tmp_path_factory.mktemp("said")
         given = {
             "environment": dict(os.environ),
             "folder": str(cwd),
             "files": {name: str(said / name) for name in ("stdout", "stderr")},
             "arguments": [str(argument) for argument in arguments],
+            "before": before,
         }
         process = context.Process(target=exec, args=(_FORKED, given))
         process.start()
@@ -67,8 +69,9 @@ def chargeplan(tmp_path_factory: pytest.TempPathFactory) -> Command:
     return run
 
 
-def _started_afresh(*arguments: str | Path, cwd: Path) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "chargeplan", *map(str, arguments)]
+def _started_afresh(*arguments: str | Path, cwd: Path, before: str = "") -> subprocess.CompletedProcess[str]:
+    code = ["-c", f"{before}\nfrom chargeplan.cli import main\nmain()"] if before else ["-m", "chargeplan"]
+    command = [sys.executable, *code, *map(str, arguments)]
     return subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False, encoding="utf-8")
 
 

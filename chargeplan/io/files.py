@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import struct
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -24,6 +23,7 @@ _FIRST_BYTES = {
     ".shp": b"\x00\x00\x27\x0a",
     ".parquet": b"PAR1",
     ".geoparquet": b"PAR1",
+    ".kml": b"<",
 }
 _SIDECARS = (".shp", ".shx", ".dbf", ".prj", ".cpg")
 
@@ -31,6 +31,12 @@ _SIDECARS = (".shp", ".shx", ".dbf", ".prj", ".cpg")
 def fault(path: Path, message: str, row: int | None = None) -> InputError:
     """Make the error that says what is wrong with a file."""
     return InputError(Fault(message, file=str(path), row=row))
+
+
+def not_utf8(path: Path, error: UnicodeDecodeError) -> InputError:
+    """Make the error that says in which line a text stops being UTF-8."""
+    line = error.object[: error.start].count(b"\n") + 1
+    return fault(path, f"is not UTF-8 text (line {line}); save it as UTF-8")
 
 
 def check_file(path: Path) -> None:
@@ -52,30 +58,11 @@ def check_file(path: Path) -> None:
         raise fault(path, "is not a file")
     if suffix not in _FIRST_BYTES:
         raise fault(path, f"is of a format that is not read; read are {', '.join(_FIRST_BYTES)}")
-    first = _head(path, 64).removeprefix(b"\xef\xbb\xbf").lstrip(b" \t\r\n")
+    first = head(path, 64).removeprefix(b"\xef\xbb\xbf").lstrip(b" \t\r\n")
     if not first:
         raise fault(path, "is an empty file")
     if not first.startswith(_FIRST_BYTES[suffix]):
         raise fault(path, f"is not what its suffix {suffix} says")
-
-
-def check_shapefile(path: Path) -> None:
-    """Check that a Shapefile is whole, and that its parts lie with it.
-
-    GDAL reads what is left of one cut off, and follows the links that stand in for parts.
-
-    Raises
-    ------
-    InputError
-        Its length is not what its header says, or a part is a link to another folder.
-    """
-    folders = {path.parent.resolve(), path.resolve().parent}
-    for part in path.parent.iterdir():
-        if part.name.lower().startswith(f"{path.stem.lower()}.") and _resolved(part).parent not in folders:
-            raise fault(path, f"its part {part.name} is a link out of its folder")
-    header = _head(path, 28)
-    if len(header) < 28 or path.stat().st_size != 2 * struct.unpack(">i", header[24:])[0]:
-        raise fault(path, "cannot be read: its length is not what its header says")
 
 
 def check_geojson(path: Path) -> None:
@@ -99,8 +86,8 @@ def check_geojson(path: Path) -> None:
         json.loads(path.read_bytes().decode("utf-8-sig"), object_pairs_hook=types)
     except OSError as error:
         raise fault(path, f"cannot be read: {error.strerror}") from None
-    except UnicodeDecodeError:
-        raise fault(path, "is not UTF-8 text; save it as UTF-8") from None
+    except UnicodeDecodeError as error:
+        raise not_utf8(path, error) from None
     except (ValueError, RecursionError) as error:
         raise fault(path, f"cannot be read: is no JSON: {error}") from None
 
@@ -117,14 +104,8 @@ def digest(path: str | PathLike[str]) -> str:
     return sha256.hexdigest()
 
 
-def _resolved(path: Path) -> Path:
-    try:
-        return path.resolve()
-    except (OSError, RuntimeError):  # RuntimeError before Python 3.13
-        raise fault(path, "cannot be read: is a link in a circle") from None
-
-
-def _head(path: Path, count: int) -> bytes:
+def head(path: Path, count: int) -> bytes:
+    """Return the first bytes of a file."""
     try:
         with path.open("rb") as file:
             return file.read(count)

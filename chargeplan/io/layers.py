@@ -2,8 +2,8 @@
 
 Files are opened by the driver that belongs to their suffix, and only if their first bytes agree: GDAL would
 otherwise open whatever it recognises, such as a virtual layer that points elsewhere. JSON needs its driver by
-name, since several drivers recognise it, and one of them runs what it says. Archives and XML formats are not
-read.
+name, since several drivers recognise it, and one of them runs what it says. Archives are not read, nor XML
+other than KML without a document type.
 """
 
 from __future__ import annotations
@@ -19,7 +19,15 @@ import pyogrio
 from pyogrio.errors import DataLayerError, DataSourceError, FeatureError, GeometryError
 from shapely.errors import ShapelyError
 
-from chargeplan.io.files import check_file, check_geojson, check_shapefile, fault
+from chargeplan.io.files import check_file, check_geojson, fault
+from chargeplan.io.placemarks import own_columns, placemarks
+from chargeplan.io.suspicious import (
+    check_geopackage,
+    check_kml,
+    check_parquet,
+    check_shapefile,
+    has_code_page,
+)
 from chargeplan.io.tables import read_point_table
 
 if TYPE_CHECKING:
@@ -27,6 +35,7 @@ if TYPE_CHECKING:
 
 _PARQUET = (".parquet", ".geoparquet")
 _GEOJSON = (".geojson", ".json")
+_REFUSALS = (DataSourceError, DataLayerError, FeatureError, GeometryError, ValueError, RuntimeError)
 _MIXED = re.compile("Could not parse column .* as JSON")  # text beside numbers: it is read as it stands
 
 
@@ -37,7 +46,7 @@ def read_layer(path: str | PathLike[str], layer: str | None = None) -> gpd.GeoDa
     ----------
     path
         CSV with longitude/latitude, lon/lat, lng/lat, x/y or WKT columns (WGS-84), GeoJSON, GeoPackage,
-        Shapefile, FlatGeobuf or GeoParquet.
+        Shapefile, FlatGeobuf, KML or GeoParquet.
     layer
         Which layer of the file; needed where there are several.
 
@@ -62,26 +71,49 @@ def read_layer(path: str | PathLike[str], layer: str | None = None) -> gpd.GeoDa
 
 
 def _read_vector(path: Path, layer: str | None) -> gpd.GeoDataFrame:
-    source = str(path)
-    options: dict[str, str] = {}
-    if path.suffix.lower() == ".shp":
-        check_shapefile(path)
-    if path.suffix.lower() in _GEOJSON:
-        check_geojson(path)
-        source = f"GeoJSON:{path}"
-        options["DATE_AS_STRING"] = "YES"  # an id such as 2024-01-05 stays as it is written
+    source, options = _harmless(path)
     try:
-        with warnings.catch_warnings(record=True) as remarks:
+        with warnings.catch_warnings(record=True) as remarks, own_columns():
             warnings.simplefilter("always")
             layer = _choose_layer(path, source, layer)
+            if path.suffix.lower() == ".gpkg":
+                check_geopackage(path, layer)
             frame = pyogrio.read_dataframe(source, layer=layer, on_invalid="ignore", **options)
-    except (DataSourceError, DataLayerError, FeatureError, GeometryError, ValueError, RuntimeError) as error:
+    except _REFUSALS as error:
         raise fault(path, f"cannot be read: {error}") from None
+    except UnboundLocalError:  # of pyogrio 0.13, where GDAL cannot write the CRS as text
+        raise fault(path, "cannot be read: its CRS is damaged") from None
     if not isinstance(frame, gpd.GeoDataFrame):
         raise fault(path, "has no geometry")
+    if path.suffix.lower() == ".kml":
+        frame = placemarks(frame)
     said = dict.fromkeys(str(remark.message) for remark in remarks)
-    frame.attrs["remarks"] = tuple(remark for remark in said if not _MIXED.match(remark))
+    frame.attrs["remarks"] = (*(text for text in said if not _MIXED.match(text)), *_guessed(path, frame))
     return frame
+
+
+def _harmless(path: Path) -> tuple[str, dict[str, str]]:
+    """Look a file through, and say how GDAL should open it: by what name, with what options."""
+    suffix = path.suffix.lower()
+    if suffix in _GEOJSON:
+        check_geojson(path)
+        return f"GeoJSON:{path}", {"DATE_AS_STRING": "YES"}  # an id such as 2024-01-05 stays as it is written
+    check = {".shp": check_shapefile, ".gpkg": check_geopackage, ".kml": check_kml}.get(suffix)
+    if check is not None:
+        check(path)
+    return str(path), {}
+
+
+def _guessed(path: Path, frame: gpd.GeoDataFrame) -> list[str]:
+    """Remark on text of a Shapefile that does not say how it is encoded."""
+    if path.suffix.lower() != ".shp" or has_code_page(path):
+        return []
+    texts = (
+        value for name in frame.columns.drop("geometry") for value in frame[name] if isinstance(value, str)
+    )
+    if all(map(str.isascii, texts)):
+        return []
+    return [f"does not say how its text is encoded; it was read as Latin-1. A file {path.stem}.cpg says it"]
 
 
 def _choose_layer(path: Path, source: str, layer: str | None) -> str:
@@ -97,6 +129,7 @@ def _choose_layer(path: Path, source: str, layer: str | None) -> str:
 def _read_parquet(path: Path) -> gpd.GeoDataFrame:
     if find_spec("pyarrow") is None:
         raise fault(path, "GeoParquet is read by pyarrow: pip install pyarrow")
+    check_parquet(path)
     try:
         return gpd.read_parquet(path).reset_index(drop=True)
     except (ValueError, OSError, RuntimeError, TypeError, LookupError, ShapelyError) as error:

@@ -177,7 +177,7 @@ def _read_plan(folder: Path) -> dict[str, Any] | None:
         It is not one of ours, or names files outside its folder.
     """
     try:
-        plan = json.loads((folder / PLAN).read_bytes())
+        plan = json.loads(_content(folder / PLAN))
     except FileNotFoundError:
         return None
     except (OSError, ValueError, RecursionError):
@@ -206,9 +206,16 @@ def _compare(path: Path, digest: str) -> Fault | None:
 
 def _digest_of(path: Path) -> str | None:
     try:
-        return _sha256(path.read_bytes())
+        return _sha256(_content(path))
     except OSError:
         return None
+
+
+def _content(path: Path) -> bytes:
+    """Read a file; a pipe would be waited for."""
+    if path.exists() and not path.is_file():
+        raise IsADirectoryError(errno.EISDIR, "is not a file")
+    return path.read_bytes()
 
 
 def _sha256(content: bytes) -> str:
@@ -274,7 +281,7 @@ def _owned(folder: Path) -> set[str]:
 def _read_journal(folder: Path) -> dict[str, list[str]]:
     """Read which files a killed writer had replaced or was about to, with the contents they may have."""
     try:
-        journal = json.loads((folder / _STAGE / _JOURNAL).read_bytes())
+        journal = json.loads(_content(folder / _STAGE / _JOURNAL))
     except (OSError, ValueError, RecursionError):
         return {}
     entries = journal.items() if isinstance(journal, dict) else ()

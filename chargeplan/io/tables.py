@@ -12,7 +12,7 @@ import geopandas as gpd
 import pandas as pd
 import shapely
 
-from chargeplan.io.files import check_file, fault
+from chargeplan.io.files import check_file, fault, not_utf8
 
 if TYPE_CHECKING:
     from os import PathLike
@@ -38,8 +38,8 @@ def read_table(path: str | PathLike[str]) -> pd.DataFrame:
     check_file(path)
     try:
         text = path.read_bytes().decode("utf-8-sig")
-    except UnicodeDecodeError:
-        raise fault(path, "is not UTF-8 text; save it as UTF-8") from None
+    except UnicodeDecodeError as error:
+        raise not_utf8(path, error) from None
     names, *rows = _split(path, text)
     if twice := sorted({name for name in names if names.count(name) > 1}):
         raise fault(path, f"has columns of the same name: {', '.join(map(repr, twice))}")

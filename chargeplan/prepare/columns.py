@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
     from chargeplan.prepare.features import Features
 
+_MOST = 2.0**53  # beyond it not every whole number is a float64
+
 
 def numbers(
     features: Features, given: str | float | None, key: str, constant: float, *, blank: float | None = None
@@ -66,12 +68,13 @@ def numbers(
 
 
 def _summable(values: npt.NDArray[np.float64], features: Features, column: str) -> npt.NDArray[np.float64]:
-    """Note as a fault that finite numbers have an infinite sum: no plan can add them up."""
+    """Note as a fault that finite numbers have a sum beyond which whole numbers are not exact."""
     with np.errstate(over="ignore"):
         total = values[np.isfinite(values)].sum()
-    if np.isinf(total):
-        features.faults.add("the numbers are too large to add up", column=column)
-    return values
+    if total > _MOST:
+        says = f"the numbers are too large to add up: their sum is {total:.3g}, more than {_MOST:.3g}"
+        features.faults.add(says, column=column)
+    return values + 0.0  # no -0
 
 
 def words(

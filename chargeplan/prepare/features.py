@@ -168,7 +168,9 @@ def _checked(
     """Note rows without usable geometry, which become None; round the others, in WGS-84."""
     geometry = np.array(frame.geometry.array, dtype=object)  # a copy: the frame is the caller's
     sound = _whole(geometry, rows, kinds, faults)
+    remarks: tuple[str, ...] = frame.attrs.get("remarks", ())
     if kinds is POINTS:
+        remarks += _crossed(geometry[sound])
         found = np.full((len(geometry), 2), np.nan)
         found[sound] = _as_points(geometry[sound])
         sound &= _in_range(found, found, rows, sound, faults)
@@ -180,7 +182,16 @@ def _checked(
         geometry[sound] = shapely.transform(flat, lambda given: _settled(given, datum))
     geometry[~sound] = None
     settled = gpd.GeoDataFrame(frame.drop(columns=frame.geometry.name), geometry=geometry, crs=WGS84)
-    return Features(faults.layer, settled, rows, faults, frame.attrs.get("remarks", ()))
+    return Features(faults.layer, settled, rows, faults, remarks)
+
+
+def _crossed(geometry: npt.NDArray[np.object_]) -> tuple[str, ...]:
+    """Count the polygons that are no valid areas: a point inside still stands for each of them."""
+    if count := int((~shapely.is_valid(geometry)).sum()):
+        return (
+            f"{count} of {len(geometry)} polygons cross or touch themselves; a point inside stands for each",
+        )
+    return ()
 
 
 def _settled(degrees: npt.NDArray[np.float64], datum: Datum) -> npt.NDArray[np.float64]:
@@ -200,8 +211,8 @@ def _whole(
     asked = ", ".join(kinds)
     faults.add_rows(wrong, rows, lambda at: f"is a {given[at]}; read are {asked}", column="geometry")
     broken = ~absent & ~wrong & _has_nonfinite(geometry)
-    bounds = shapely.bounds(geometry)
-    wide = ~absent & ~wrong & ~broken & (bounds[:, 2] - bounds[:, 0] > _HALF)
+    bounds = np.where(broken[:, None], np.nan, shapely.bounds(geometry))
+    wide = ~absent & ~wrong & (bounds[:, 2] - bounds[:, 0] > _HALF)
     says = "is more than 180 degrees wide: split it where it crosses the 180th meridian"
     faults.add_rows(wide, rows, lambda _: says, column="geometry")
     faults.add_rows(broken, rows, lambda _: "the position is missing or not a number", column="geometry")

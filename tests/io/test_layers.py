@@ -161,7 +161,10 @@ def test_truncated_files(tmp_path, suffix) -> None:
         ("points.geojson", b'{"a": 1}', "cannot be read"),
         ("points.gpkg", b"PK\x03\x04", "is not what its suffix"),
         ("points.zip", b"PK\x03\x04", "format that is not read"),
-        ("points.kml", b"<kml/>", "format that is not read"),
+        ("points.kml", b"PK\x03\x04", "is not what its suffix"),
+        ("points.kml", b"<gpx/>", "is XML of another kind"),
+        ("points.kmz", b"PK\x03\x04", "format that is not read"),
+        ("points.gml", b"<gml/>", "format that is not read"),
         ("points.vrt", b"<OGRVRTDataSource/>", "format that is not read"),
     ],
 )

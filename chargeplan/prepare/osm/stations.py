@@ -39,10 +39,10 @@ def read_stations(path: str | PathLike[str]) -> gpd.GeoDataFrame:
         It cannot be read, or has faults, all of which are named.
     """
     path = Path(path)
-    begin = _begin(path)
+    begin = _begin(path) if path.is_file() else ""  # a pipe would be waited for
     if path.suffix.lower() == ".csv" and any(word in begin.partition("\n")[0] for word in _AFDC):
         return existing.read_afdc(path)
-    if path.suffix.lower() == ".json" and (keys := _keys(path)):
+    if path.suffix.lower() == ".json" and begin and (keys := _keys(path)):
         if "AddressInfo" in keys:
             return existing.read_open_charge_map(path)
         if "evses" in keys or "data" in keys:
