@@ -56,6 +56,7 @@ _BESIDE = 0.25  # units of work for the search beside another way, for each of t
 _GLANCE = 0.2  # units of work for a first plan where a bound, or branching, takes moments
 # Units of work, and strands, among the sites that pay before what is left goes to a backend.
 _NARROW, _STRANDS = 0.1, 2
+_LITTLE = 0.5  # of the entries of a coverage, that what prices leave is solved at once
 _BRANCH_SHARE = 0.4  # of the limits, for branch and Benders cuts where they fit
 _WORK_PER_PROGRAM = 0.02  # units of work in one of its linear programs
 _MOST_PROGRAMS = 3000  # of them where nothing limits the work
@@ -188,6 +189,8 @@ class _Work:
         rows = multipliers(self.model, self.relaxation)[0]
         inner = CoreSearch(self.model, rows, self.run.limits.seed, _STRANDS)
         self._search(inner, _NARROW, self._over(_FIRST_SHARE))
+        if self._done() or self._rest().model.coverage.nnz > _LITTLE * self.model.coverage.nnz:
+            return
         self._bound_rest()
         limit = self.run.limits.work_limit
         if not self._done() and self._counts_work():
@@ -195,8 +198,8 @@ class _Work:
 
     def _bound_rest(self) -> None:
         """Prove by the linear program of what prices left that no plan is better than what it says."""
-        rest = self.reduction if self._done() else self._rest()
-        if rest is self.reduction or not rest.model.cost.size:
+        rest = self._rest()
+        if not rest.model.cost.size:
             return
         seconds = None if self.run.remaining is None else _LP_SHARE * self.run.remaining
         relaxation = self._relaxation(rest.model, seconds)
