@@ -68,14 +68,17 @@ class Case:
 
 def spopt(size: str, _data: Path | None) -> Iterator[Case]:
     """List tables of distances, beside PySAL spopt and plain solvers."""
-    full = size == "full"
-    points, sites, side = (5_000, 500, 12_000.0) if full else (300, 60, 6_000.0)
-    stations = 20 if full else 5
-    seconds = 600.0 if full else 2.0
-    shape = f"{points:,} x {sites:,}"
-    group = f"beside spopt, limit {seconds:.0f} s"
-    asked = "spopt 50 x slower, 5 x the memory"
+    if size == "full":
+        yield from _spopt_covering(5_000, 500, 12_000.0, 20, 120.0, ("spopt", *PLAIN))
+        yield from _spopt_distances(1_000, 100, 10, 120.0, ("spopt", *PLAIN[:-1]))  # spopt's is CBC's model
+    else:
+        yield from _spopt_covering(300, 60, 6_000.0, 5, 2.0, ("spopt", "HiGHS"))
+        yield from _spopt_distances(60, 20, 4, 2.0, ("spopt", "HiGHS"))
 
+
+def _spopt_covering(
+    points: int, sites: int, side: float, stations: int, seconds: float, who: tuple[str, ...]
+) -> Iterator[Case]:
     def table() -> tuple[Within, np.ndarray]:
         demand, places = _city(points, sites, side)
         weight = np.random.default_rng(0).integers(1, 100, points).astype(float)
@@ -89,22 +92,24 @@ def spopt(size: str, _data: Path | None) -> Iterator[Case]:
     def maximal() -> MaximalCovering:
         return MaximalCovering(*table(), stations)
 
-    everybody = ("spopt", *PLAIN)
-    some = everybody if full else ("spopt", "HiGHS")
-    yield Case(group, f"set covering, {shape}", covering, seconds, everybody, asked=asked)
-    yield Case(group, f"maximal covering, {shape}, p = {stations}", maximal, seconds, some, asked=asked)
-    points, sites, stations = (1_000, 100, 10) if full else (60, 20, 4)
-    shape, asked = f"{points:,} x {sites:,}, p = {stations}", "spopt 10 x slower"
+    group, shape = f"beside spopt, limit {seconds:.0f} s", f"{points:,} x {sites:,}"
+    asked = "spopt 50 x slower, 5 x the memory"
+    yield Case(group, f"set covering, {shape}", covering, seconds, who, asked=asked)
+    yield Case(group, f"maximal covering, {shape}, p = {stations}", maximal, seconds, who, asked=asked)
 
+
+def _spopt_distances(
+    points: int, sites: int, stations: int, seconds: float, who: tuple[str, ...]
+) -> Iterator[Case]:
     def median() -> PMedian:
         return PMedian(*_square(points, sites), stations)
 
     def center() -> PCenter:
         return PCenter(_square(points, sites)[0], stations)
 
-    some = ("spopt", *PLAIN[:-1]) if full else some  # spopt's CBC solves the same model
-    yield Case(group, f"p-median, {shape}", median, seconds, some, asked=asked)
-    yield Case(group, f"p-center, {shape}", center, seconds, some, asked=asked)
+    group, shape = f"beside spopt, limit {seconds:.0f} s", f"{points:,} x {sites:,}, p = {stations}"
+    yield Case(group, f"p-median, {shape}", median, seconds, who, asked="spopt 10 x slower")
+    yield Case(group, f"p-center, {shape}", center, seconds, who, asked="spopt 10 x slower")
 
 
 def city(size: str, _data: Path | None) -> Iterator[Case]:

@@ -70,7 +70,9 @@ class SetCovering:
 
     @classmethod
     def tiny(cls) -> SetCovering:
-        return SetCovering(Within(PMedian.tiny().distance, 50.0), np.ones(20))
+        """Draw points and sites around a circle: no reduction solves it, so a bound has to be found."""
+        apart = np.abs(np.arange(60)[:, None] / 3.0 - np.arange(20)[None, :])
+        return SetCovering(Within(np.minimum(apart, 20.0 - apart), 1.2), np.ones(20))
 
 
 @dataclass(frozen=True, eq=False)
