@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import geopandas as gpd
+import numpy as np
 import pandas as pd
 import shapely
 
@@ -111,7 +112,8 @@ def _geometry(path: Path, table: pd.DataFrame) -> object:
     for name in _WKT_COLUMNS:
         if name in names:
             texts = table.pop(names[name])
-            return shapely.from_wkt(texts.to_numpy(dtype=object), on_invalid="ignore")
+            with np.errstate(over="ignore"):  # it is no place, which is said with its row
+                return shapely.from_wkt(texts.to_numpy(dtype=object), on_invalid="ignore")
     pairs = ", ".join("/".join(pair) for pair in _POSITION_COLUMNS)
     there = ", ".join(map(str, table.columns))
     raise fault(path, f"has no position columns ({pairs}) and no WKT column; there are {there}")

@@ -69,7 +69,7 @@ class Extract:
     def _guarded(self, stream: FileProcessor) -> Iterator[Any]:
         try:
             yield from stream
-        except RuntimeError as error:  # of libosmium: it wraps whatever its threads met
+        except (RuntimeError, UnicodeDecodeError) as error:  # of libosmium: it wraps what its threads met
             raise self._broken(error) from None
 
     def _broken(self, error: Exception) -> InputError:
