@@ -62,7 +62,10 @@ def build(
     ] = None,
     population: Annotated[
         Path | None,
-        typer.Option(help="Where people live: points or polygons; without it built area stands for people."),
+        typer.Option(
+            help="Where people live: a raster (GeoTIFF), points or polygons; without it built area stands "
+            "for people."
+        ),
     ] = None,
     people: Annotated[
         str | None, typer.Option(help="The column of the population that counts people.", metavar="COLUMN")
@@ -74,8 +77,10 @@ def build(
     radius: Annotated[str, typer.Option(help="Of the service standard, by road.")] = "1 km",
 ) -> None:
     """Build a scenario folder, ready for solve, from OpenStreetMap."""
+    from rich.console import Console
+
     from chargeplan.prepare.osm import build as building
-    from chargeplan.prepare.osm import folder
+    from chargeplan.prepare.osm import folder, readme
     from chargeplan.prepare.osm.place import download
 
     if (osm is None) == (place is None) or (place is not None and area is not None):
@@ -86,7 +91,8 @@ def build(
     assert osm is not None
     name = folder.scenario_name(out)
     request = building.Request(osm, name, population, people, area, existing, radius, place or "")
-    built = building.build(request)
+    with Console(stderr=True).status("") as status:  # shown on a terminal alone
+        built = building.build(request, on_stage=lambda stage: status.update(f"{stage} ..."))
     folder.write(out, request, built)
     kinds = ", ".join(f"{count} {kind}" for kind, count in built.sites["kind"].value_counts().items())
     typer.echo(f"{printable(name)} is in {printable(str(out))}")
@@ -95,6 +101,8 @@ def build(
     typer.echo(f"Sites     {len(built.sites):,}: {kinds}")
     typer.echo(f"Stations  {len(built.stations):,} that stand")
     typer.echo(f"Corridors {len(built.corridors):,} pieces")
+    for remark in readme.remarks(request, built):
+        typer.echo(f"- {remark}", err=True)
     typer.echo(
         f"README.md says what was left out and assumed. Plan it with: chargeplan solve {printable(str(out))}"
     )

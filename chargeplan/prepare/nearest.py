@@ -11,7 +11,7 @@ from scipy.spatial import cKDTree
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-    from chargeplan.prepare.polylines import Polylines
+    from chargeplan.prepare.polylines import Polylines, Segments
 
 # The WGS-84 ellipsoid's equatorial radius and squared first eccentricity.
 _A, _E2 = 6378137.0, 0.0066943799901413165
@@ -57,15 +57,18 @@ def nearest_on_lines(
     ndarray
         (N, 2) its longitude and latitude.
     """
-    first = np.flatnonzero(np.diff(lines.line, append=-1) == 0)  # the vertices that a segment begins at
-    begin, end = lines.vertices[first], lines.vertices[first + 1]
-    point, segment = _near_segments(positions, begin, end)
+    segments = lines.segments
+    turn = np.round((segments.middle - positions[:, 0]) / 360.0) * 360.0  # of a place beyond the antimeridian
+    positions = positions + np.column_stack([turn, np.zeros(len(turn))])
+    begin, end = segments.begin, segments.end
+    point, segment = _near_segments(positions, segments)
     share, away = _foot(positions[point], begin[segment], end[segment])
     order = np.lexsort([segment, away, point])
     best = order[np.unique(point[order], return_index=True)[1]]
     segment, share = segment[best], share[best]
+    along, vertex = lines.along(), segments.first[segment]
     foot = begin[segment] + share[:, None] * (end[segment] - begin[segment])
-    along, vertex = lines.along(), first[segment]
+    foot[:, 0] -= np.where(begin[segment, 0] == lines.vertices[vertex, 0], 0.0, 360.0)
     line = lines.line[vertex]
     before = along[vertex] + share * (along[vertex + 1] - along[vertex])
     whole = along[lines.last][line]
@@ -74,22 +77,21 @@ def nearest_on_lines(
 
 
 def _near_segments(
-    positions: npt.NDArray[np.float64], begin: npt.NDArray[np.float64], end: npt.NDArray[np.float64]
+    positions: npt.NDArray[np.float64], segments: Segments
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
     """Pair every point with the segments that may be its nearest.
 
     They are searched in a plane with one scale for all, which is wrong by as much as parallels differ in
     length between the northernmost and the southernmost place; so all within that of the nearest count.
     """
-    latitudes = np.concatenate([positions[:, 1], begin[:, 1], end[:, 1]])
-    scales = np.cos(np.radians([np.abs(latitudes).max(), np.abs(latitudes).min()]))
-    stretch = np.array([scales[0], 1.0])
-    tree = shapely.STRtree(shapely.linestrings(np.stack([begin * stretch, end * stretch], axis=1)))
-    points = shapely.points(positions * stretch)
-    at, away = tree.query_nearest(points, return_distance=True, all_matches=False)
+    latitudes = np.abs(np.concatenate([positions[:, 1], segments.begin[:, 1], segments.end[:, 1]]))
+    scale = np.cos(np.radians([latitudes.max(), latitudes.min()]))  # the least and the greatest
+    wrong = max(1.0, scale[1] / segments.stretch) * max(1.0, segments.stretch / scale[0])
+    points = shapely.points(positions * np.array([segments.stretch, 1.0]))
+    at, away = segments.tree.query_nearest(points, return_distance=True, all_matches=False)
     reach = np.empty(len(points))
-    reach[at[0]] = away * (scales[1] / scales[0]) * 1.01 + 1e-9  # 1 %: the Earth is not quite a ball
-    point, segment = tree.query(points, predicate="dwithin", distance=reach)
+    reach[at[0]] = away * wrong * 1.01 + 1e-9  # 1 %: the Earth is not quite a ball
+    point, segment = segments.tree.query(points, predicate="dwithin", distance=reach)
     return point, segment
 
 

@@ -41,6 +41,7 @@ def read_people_raster(
     area: gpd.GeoDataFrame | None = None,
     gather: int = 1,
     band: int = 1,
+    whole: bool = False,
 ) -> gpd.GeoDataFrame:
     """Read the cells of a raster that people live in.
 
@@ -54,13 +55,16 @@ def read_people_raster(
         So many cells along a side are gathered into one.
     band
         Which of its bands, from 1.
+    whole
+        Read all of it, also far from `area`, so that everybody outside is counted.
 
     Returns
     -------
     GeoDataFrame
         `id` (row and column of the gathered cells), `people`, and a point, WGS-84: the middle of the cell, of
         gathered ones the middle of their people. No person is lost in gathering. The remarks say how many
-        were taken, and how many live outside `area`, where part of a tile that was read.
+        were taken, and how many live outside `area`, where part of a tile that was read; ``attrs`` holds
+        `outside`, these people, and `unknown`, the cells read in which nobody is counted (nodata).
 
     Raises
     ------
@@ -71,7 +75,7 @@ def read_people_raster(
     path = Path(path)
     if gather < 1:
         raise InputError(f"gather = {gather} must be at least 1")
-    _check(path)
+    check_raster(path)
     import rasterio  # noqa: PLC0415 - an extra
     from rasterio.errors import NotGeoreferencedWarning, RasterioError  # noqa: PLC0415
 
@@ -80,7 +84,7 @@ def read_people_raster(
         with warnings.catch_warnings(), rasterio.Env(**_ALONE):
             warnings.simplefilter("ignore", NotGeoreferencedWarning)  # it is an error, below
             with rasterio.open(path, driver="GTiff") as raster:
-                cells = _read(_Raster.of(raster, path, band), shape, gather)
+                cells = _read(_Raster.of(raster, path, band), shape, gather, whole=whole)
         return cells.table(path)
     except (RasterioError, CRSError, ProjError, UnicodeDecodeError) as error:
         raise fault(path, f"cannot be read: {error}") from None
@@ -94,7 +98,26 @@ def _outline(area: gpd.GeoDataFrame) -> shapely.Geometry:
     return shapely.union_all(np.asarray(features.frame.geometry.array))
 
 
-def _check(path: Path) -> None:
+def is_raster(path: str | PathLike[str]) -> bool:
+    """Say whether a file begins as a GeoTIFF does, or is called like one."""
+    path = Path(path)
+    try:
+        if path.exists() and not path.is_file():
+            raise IsADirectoryError  # a pipe would be waited for
+        with path.open("rb") as file:
+            return file.read(4) in _FIRST_BYTES
+    except OSError:
+        return path.suffix.lower() in {".tif", ".tiff"}
+
+
+def check_raster(path: Path) -> None:
+    """Check that a file is a GeoTIFF, and that it can be read here.
+
+    Raises
+    ------
+    InputError
+        rasterio is not installed, or the file is no GeoTIFF.
+    """
     if find_spec("rasterio") is None:
         raise fault(path, "rasters of people are read by rasterio: pip install 'chargeplan[raster]'")
     try:
@@ -175,6 +198,7 @@ class _Cells:
     people: list[npt.NDArray[Any]] = field(default_factory=list)
     place: list[Floats] = field(default_factory=list)
     outside: float = 0.0
+    unknown: int = 0
     negative: int = 0
     least: float = 0.0
 
@@ -196,17 +220,19 @@ class _Cells:
         table.attrs["remarks"] = (
             f"{path.name}: {people.sum():,.0f} people in {len(table):,} cells{outside}",
         )
+        table.attrs["outside"], table.attrs["unknown"] = self.outside, self.unknown
         return table
 
 
-def _read(raster: _Raster, outline: shapely.Geometry | None, gather: int) -> _Cells:
+def _read(raster: _Raster, outline: shapely.Geometry | None, gather: int, *, whole: bool) -> _Cells:
     shape = None if outline is None else gpd.GeoSeries([outline], crs=WGS84).to_crs(raster.crs).iloc[0]
-    bounds = None if shape is None else np.array(shape.bounds)
+    bounds = None if shape is None or whole else np.array(shape.bounds)
     if shape is not None:
         shapely.prepare(shape)
     cells = _Cells(raster.crs)
     for top, left, people in raster.tiles(gather, bounds):
         cells.negative += int((people < 0).sum())
+        cells.unknown += int(np.isnan(people).sum())
         cells.least = min(cells.least, float(np.nanmin(people, initial=0.0)))
         row, column = np.nonzero(people > 0)
         count = people[row, column]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -62,11 +63,22 @@ class Polylines:
 
     def along(self) -> npt.NDArray[np.float64]:
         """Measure the geodesic metres from the first vertex of its line to every vertex, (P,)."""
+        return self._along
+
+    @cached_property
+    def _along(self) -> npt.NDArray[np.float64]:
         steps = np.zeros(len(self.vertices))
         steps[1:] = geodesic(self.vertices[:-1], self.vertices[1:])
         steps[self.first] = 0.0
         total = np.cumsum(steps)
-        return total - total[self.first][self.line]
+        along: npt.NDArray[np.float64] = total - total[self.first][self.line]
+        along.flags.writeable = False
+        return along
+
+    @cached_property
+    def segments(self) -> Segments:
+        """The straight segments that the lines consist of, ready to be searched."""
+        return Segments.of(self)
 
     def cut(self, breaks: npt.NDArray[np.bool_]) -> Polylines:
         """Cut every line at the marked vertices inside it.
@@ -120,6 +132,54 @@ class Polylines:
         vertices = np.concatenate([self.vertices, np.round(added, DECIMALS)])[order]
         start = self.start + np.concatenate([[0], np.cumsum(steps - 1)])
         return Polylines(vertices, start, self.feature), order >= len(self.vertices)
+
+
+@dataclass(frozen=True, eq=False)
+class Segments:
+    """The straight segments of lines, and a tree of them in a plane.
+
+    Parameters
+    ----------
+    first
+        (S,) the vertex that each begins with; it ends with the next.
+    begin, end
+        (S, 2) degrees. Where the lines lie around the antimeridian, those west of it are east of 180 degrees.
+    middle
+        Degrees of longitude, halfway between the westernmost and the easternmost.
+    stretch
+        What longitudes are multiplied with in the plane.
+    tree
+        Of the segments in the plane.
+    """
+
+    first: npt.NDArray[np.int64]
+    begin: npt.NDArray[np.float64]
+    end: npt.NDArray[np.float64]
+    middle: float
+    stretch: float
+    tree: shapely.STRtree
+
+    @classmethod
+    def of(cls, lines: Polylines) -> Segments:
+        """Take the segments out of lines."""
+        first = np.flatnonzero(np.diff(lines.line, append=-1) == 0)
+        vertices = lines.vertices + np.where(_west_of_antimeridian(lines.vertices), [360.0, 0.0], 0.0)
+        begin, end = vertices[first], vertices[first + 1]
+        lon, lat = vertices.T
+        stretch = float(np.cos(np.radians(np.abs(lat).max(initial=0.0))))
+        plane = np.stack([begin, end], axis=1) * np.array([stretch, 1.0])
+        middle = float(lon.min() + lon.max()) / 2.0 if len(lon) else 0.0
+        return cls(first, begin, end, middle, stretch, shapely.STRtree(shapely.linestrings(plane)))
+
+
+def _west_of_antimeridian(positions: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
+    """(P, 1) bool, the places west of 180 degrees where all of them span less around it than around 0."""
+    lon = positions[:, :1]
+    west = lon < 0
+    if west.all() or not west.any():
+        return np.zeros_like(west)
+    span = lon[west].max() + 360.0 - lon[~west].min()
+    return np.asarray(west & (span < lon.max() - lon.min()))
 
 
 def geodesic(

@@ -234,6 +234,7 @@ def _shared(lines: Polylines) -> npt.NDArray[np.bool_]:
 def _distinct(positions: npt.NDArray[np.float64]) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64]]:
     """Find the distinct positions, and which of them each position is."""
     lon, lat = np.round((positions + np.array([180.0, 90.0])) * 10**DECIMALS).astype(np.int64).T
+    lon %= 360 * 10**DECIMALS  # 180 degrees east are 180 degrees west
     _, first, identity = np.unique(lon << 32 | lat, return_index=True, return_inverse=True)
     return positions[first], identity
 

@@ -16,9 +16,10 @@ Place = tuple[float, float]  # columns east and rows north of the corner, in ste
 Write = Callable[..., Path]
 
 
-def degrees(place: Place) -> tuple[float, float]:
-    """Longitude and latitude of a place of the grid."""
-    return LON + place[0] * STEP, LAT + place[1] * STEP
+def degrees(place: Place, corner: tuple[float, float]) -> tuple[float, float]:
+    """Longitude and latitude of a place of the grid; beyond 180 degrees it goes on from -180."""
+    lon = corner[0] + place[0] * STEP
+    return lon - 360.0 if lon > 180.0 else lon, corner[1] + place[1] * STEP
 
 
 @pytest.fixture
@@ -31,12 +32,14 @@ def write(tmp_path: Path) -> Write:
         tags: Mapping[int, Mapping[str, str]] | None = None,
         relations: Sequence[Relation] = (),
         name: str = "town.osm.pbf",
+        corner: tuple[float, float] = (LON, LAT),
     ) -> Path:
         path = tmp_path / name
         with osmium.SimpleWriter(str(path)) as writer:
             for number, place in sorted(nodes.items()):
                 said = dict((tags or {}).get(number, {}))
-                writer.add_node(Node(id=number, location=degrees(place), tags=said, version=1))
+                at = degrees(place, corner)
+                writer.add_node(Node(id=number, location=at, tags=said, version=1))
             for number, (refs, said) in sorted(ways.items()):
                 writer.add_way(Way(id=number, nodes=list(refs), tags=dict(said), version=1))
             for relation in relations:
@@ -47,8 +50,14 @@ def write(tmp_path: Path) -> Write:
 
 
 @pytest.fixture
-def town(write: Write) -> Path:
-    """A square of streets of about 550 m with a house and a car park, and a farm 3 km up a lane.
+def town(town_at: Callable[..., Path]) -> Path:
+    """The town in the first quarter of the Earth."""
+    return town_at()
+
+
+@pytest.fixture
+def town_at(write: Write) -> Callable[..., Path]:
+    """Draw a square of streets of about 550 m with a house and a car park, and a farm 3 km up a lane.
 
     ::
 
@@ -69,4 +78,4 @@ def town(write: Write) -> Path:
         4: (ring[110], {"amenity": "parking", "capacity": "120", "name": "=1+1"}),
         5: (ring[120], {"building": "farm"}),
     }
-    return write(nodes, ways)
+    return lambda **options: write(nodes, ways, **options)

@@ -128,7 +128,6 @@ def test_people_of_areas_spread_over_their_homes_and_none_is_lost(write):
         areas=areas,
         positions=np.array([[20.0, 10.0], [21.5, 9.5]]),
         people=np.array([40.0, 7.0]),
-        column="people",
     )
     table = demand_table(homes, population)
     assert table["weight"].sum() == pytest.approx(47.0)

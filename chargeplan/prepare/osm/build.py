@@ -18,7 +18,7 @@ from chargeplan.prepare.osm.corridors import corridor_pieces, entered
 from chargeplan.prepare.osm.demand import demand_table
 from chargeplan.prepare.osm.extract import Extract
 from chargeplan.prepare.osm.kinds import KINDS
-from chargeplan.prepare.osm.people import read_population
+from chargeplan.prepare.osm.people import open_population
 from chargeplan.prepare.osm.places import read_places
 from chargeplan.prepare.osm.reach import Reach
 from chargeplan.prepare.osm.roads import Roads, read_roads
@@ -27,9 +27,13 @@ from chargeplan.scenario import AreaLayer
 from chargeplan.units import parse_length
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     import numpy.typing as npt
+
+    from chargeplan.prepare.osm.homes import Homes
+    from chargeplan.prepare.osm.people import Population
 
 LONGEST_LEG = 500.0  # metres between a place and the nearest road, at most
 MARGIN = 0.05  # degrees around the area asked for, in which roads still count
@@ -46,7 +50,8 @@ class Request:
     name
         Of the scenario.
     population
-        A layer of people, points or polygons; without it the built area of homes stands for people.
+        People: a raster (GeoTIFF), or a layer of points or polygons; without it the built area of homes
+        stands for people.
     people
         The column of the population that counts them, where it is not called so.
     area
@@ -93,6 +98,8 @@ class Built:
         The day of the latest change of a road.
     counts
         What was read, left out and put together, by words.
+    remarks
+        What the readers of stations have to say.
     """
 
     roads: gpd.GeoDataFrame
@@ -104,9 +111,12 @@ class Built:
     unit: str
     date: str
     counts: Counter[str]
+    remarks: tuple[str, ...] = ()
 
 
-def build(request: Request, sites: pd.DataFrame | None = None) -> Built:
+def build(
+    request: Request, sites: pd.DataFrame | None = None, on_stage: Callable[[str], None] | None = None
+) -> Built:
     """Make the layers of a scenario.
 
     Parameters
@@ -116,6 +126,8 @@ def build(request: Request, sites: pd.DataFrame | None = None) -> Built:
     sites
         Candidate sites with the columns of `Built.sites`, instead of those that the extract knows; they are
         put where they enter the roads, and none is added to them.
+    on_stage
+        Is told what begins, in a few words: large extracts take minutes.
 
     Raises
     ------
@@ -123,31 +135,39 @@ def build(request: Request, sites: pd.DataFrame | None = None) -> Built:
         An input cannot be read or has faults; the extract has no roads, or nothing says where people live.
     """
     radius = parse_length(request.radius)
+    say = on_stage or _silent
     extract = Extract(request.osm)
-    population = None if request.population is None else read_population(request.population, request.people)
+    people = None if request.population is None else open_population(request.population, request.people)
     area = None if request.area is None else _read_area(request.area)
     given = None if request.existing is None else read_stations(request.existing)
     counts: Counter[str] = Counter()
+    say("reading roads")
     roads = read_roads(extract)
+    counts.update(roads.counts)
     keep = _driven(roads, area, request, counts)
     lines = roads.lines(keep)
     reach = Reach(lines)
+    say("reading places")
     places = read_places(extract)
-    if population is None or population.areas is not None:
-        counts["buildings"], counts["residential squares"] = places.homes.buildings, places.homes.sampled
-    demand = _inside(demand_table(places.homes, population), area)
+    counts.update(places.counts)
+    say("placing demand")
+    population = None if people is None else people(_bounds(lines if area is None else area))
+    demand = _peopled(places.homes, population, counts)
+    demand = _inside(demand, area, "demand", counts)
     if demand.empty:
         raise InputError(Fault(_no_demand(request), file=str(request.osm)))
     demand = _near(demand, reach, min(LONGEST_LEG, radius / 2.0), "demand", counts)
     if demand.empty:
         raise InputError(Fault("no road comes near any demand", file=str(request.osm)))
-    stations = _inside(standing(places.stations, given, counts), area)
+    stations = _stations(places.stations, given, area, reach, counts)
+    say("placing sites")
     if sites is None:
-        found = _near(_inside(places.sites, area), reach, LONGEST_LEG, "sites", counts)
+        found = _near(_inside(places.sites, area, "sites", counts), reach, LONGEST_LEG, "sites", counts)
         sites = _with_kerbs(_priced(found), demand, stations, reach, radius)
     else:
-        sites = _on_roads(_inside(sites, area), reach, counts)
+        sites = _on_roads(_inside(sites, area, "sites", counts), reach, counts)
     demand = _reached(demand, [sites, stations], reach, radius, counts)
+    say("drawing corridors")
     return Built(
         roads=lines,
         demand=demand,
@@ -158,6 +178,7 @@ def build(request: Request, sites: pd.DataFrame | None = None) -> Built:
         unit="m2 of homes" if population is None else "people",
         date=extract.date,
         counts=counts,
+        remarks=tuple(stations.attrs.get("remarks", ())),
     )
 
 
@@ -181,6 +202,27 @@ def _sound(features: Features) -> None:
         raise InputError(features.faults.found)
 
 
+def _bounds(layer: gpd.GeoDataFrame) -> npt.NDArray[np.float64]:
+    """West, south, east, north of a layer with a margin, in degrees."""
+    west, south, east, north = layer.total_bounds + np.array([-MARGIN, -MARGIN, MARGIN, MARGIN])
+    return np.array([max(west, -180.0), max(south, -90.0), min(east, 180.0), min(north, 90.0)])
+
+
+def _silent(_: str) -> None:
+    """Say nothing."""
+
+
+def _peopled(homes: Homes, population: Population | None, counts: Counter[str]) -> pd.DataFrame:
+    """Make demand points, and count what they are made of."""
+    if population is None or population.areas is not None:
+        counts["buildings"], counts["residential squares"] = homes.buildings, homes.sampled
+    if population is not None:
+        counts["people"], counts["people outside"] = round(population.total), round(population.outside)
+        counts["rows without people"] = int((population.people == 0).sum())
+        counts["cells without data"] = population.unknown
+    return demand_table(homes, population)
+
+
 # --- what of it counts -----------------------------------------------------------------------------------
 
 
@@ -196,25 +238,36 @@ def _driven(
     keep = roads.strong_part(among)
     counts["road metres"] = round(roads.length[keep].sum())
     counts["road metres apart"] = round(roads.length[among & ~keep].sum())
+    counts["road metres outside"] = round(roads.length[~among].sum())
     return keep
 
 
-def _inside(table: pd.DataFrame, area: gpd.GeoDataFrame | None) -> pd.DataFrame:
+def _inside(
+    table: pd.DataFrame, area: gpd.GeoDataFrame | None, word: str, counts: Counter[str]
+) -> pd.DataFrame:
     """Choose the rows inside the area."""
     if area is None or table.empty:
         return table
     tree = shapely.STRtree(np.asarray(area.geometry.array))
-    rows = np.unique(tree.query(shapely.points(lonlat(table)), predicate="intersects")[0])
-    return table.iloc[rows].reset_index(drop=True)
+    inside = np.zeros(len(table), dtype=bool)
+    inside[tree.query(shapely.points(lonlat(table)), predicate="intersects")[0]] = True
+    return _kept(table, inside, f"{word} outside", counts)
 
 
 def _near(table: pd.DataFrame, reach: Reach, longest: float, word: str, counts: Counter[str]) -> pd.DataFrame:
     """Choose the rows that a road comes near."""
     near = reach.foot(lonlat(table))[1] <= longest
-    counts[f"{word} far from roads"] = int((~near).sum())
+    return _kept(table, near, f"{word} far from roads", counts)
+
+
+def _kept(table: pd.DataFrame, kept: npt.NDArray[np.bool_], word: str, counts: Counter[str]) -> pd.DataFrame:
+    """Choose rows; count the others, and what they weigh."""
+    counts[word] = int((~kept).sum())
     if "weight" in table:
-        counts[f"{word} weight far from roads"] = round(table.loc[~near, "weight"].sum())
-    return table[near].reset_index(drop=True)
+        counts[f"{word}, weight"] = round(table.loc[~kept, "weight"].sum())
+    chosen = table[kept].reset_index(drop=True)
+    chosen.attrs = table.attrs
+    return chosen
 
 
 def _no_demand(request: Request) -> str:
@@ -225,6 +278,19 @@ def _no_demand(request: Request) -> str:
 
 
 # --- sites and stations ----------------------------------------------------------------------------------
+
+
+def _stations(
+    known: gpd.GeoDataFrame,
+    given: gpd.GeoDataFrame | None,
+    area: gpd.GeoDataFrame | None,
+    reach: Reach,
+    counts: Counter[str],
+) -> pd.DataFrame:
+    """Choose the stations inside the area; those far from roads stay, as they stand, and are counted."""
+    stations = _inside(standing(known, given, counts), area, "stations", counts)
+    _near(stations, reach, LONGEST_LEG, "stations", counts)
+    return stations
 
 
 def _priced(sites: pd.DataFrame) -> pd.DataFrame:
@@ -255,9 +321,7 @@ def _reached(
 ) -> pd.DataFrame:
     """Choose the demand points that any site reaches within the radius."""
     without = reach.unreached(lonlat(demand), np.concatenate([lonlat(table) for table in sites]), radius)
-    counts["demand without sites"] = int(without.sum())
-    counts["demand weight without sites"] = round(demand.loc[without, "weight"].sum())
-    return demand[~without].reset_index(drop=True)
+    return _kept(demand, ~without, "demand without sites", counts)
 
 
 def _on_roads(sites: pd.DataFrame, reach: Reach, counts: Counter[str]) -> pd.DataFrame:

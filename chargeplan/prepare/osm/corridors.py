@@ -75,7 +75,9 @@ def entered(pieces: gpd.GeoDataFrame, sites: npt.NDArray[np.float64]) -> npt.NDA
     sites
         (M, 2) degrees.
     """
-    places, end = np.unique(_ends(pieces), axis=0, return_inverse=True)
+    ends = _ends(pieces)
+    ends[ends[:, 0] == -180.0, 0] = 180.0  # the same meridian
+    places, end = np.unique(ends, axis=0, return_inverse=True)
     tail, head = end.reshape(-1, 2).T
     graph = coo_array((np.ones(len(tail)), (tail, head)), shape=(len(places),) * 2)
     _, part = connected_components(graph, directed=False)
@@ -107,6 +109,9 @@ def _interchanges(pieces: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
     pairs = np.unique(np.sort(pairs, axis=1), axis=0)
     known = {tuple(pair) for pair in joined.tolist()}
     new = np.array([tuple(pair) not in known for pair in pairs.tolist()], dtype=bool)
+    new &= (
+        np.abs(places[pairs[:, 0], 0] - places[pairs[:, 1], 0]) < 180.0
+    )  # a line round the Earth joins nothing
     lines = shapely.linestrings(places[pairs[new]])
     return gpd.GeoDataFrame(
         {"ref": "", "name": "", "class": "", "part": _ACROSS},

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from chargeplan.errors import Fault, InputError
+from chargeplan.prepare.osm.tags import SPEEDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -48,12 +49,13 @@ class Extract:
         return self._date
 
     def roads(self) -> Iterator[Way | Node]:
-        """Stream the ways of the key `highway` with the positions of their nodes, and nodes of that key."""
+        """Stream the ways of classes that cars use, with the positions of their nodes, and junctions."""
         import osmium  # noqa: PLC0415 - an extra
 
         entities = osmium.osm.NODE | osmium.osm.WAY
         stream = osmium.FileProcessor(self.path, entities).with_locations()
-        for thing in self._guarded(stream.with_filter(osmium.filter.KeyFilter("highway"))):
+        wanted = [("highway", "motorway_junction"), *(("highway", road) for road in SPEEDS)]
+        for thing in self._guarded(stream.with_filter(osmium.filter.TagFilter(*wanted))):
             if thing.timestamp > _UNKNOWN:
                 self._date = max(self._date, f"{thing.timestamp:%Y-%m-%d}")
             yield thing

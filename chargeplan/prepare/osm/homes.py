@@ -43,6 +43,7 @@ _CHUNK = 50_000  # outlines turned into geometry at a time
 _EQUAL_AREA = (
     "EPSG:6933"  # EASE-Grid 2.0 (Brodzik et al. 2012): metres east and north, one for the whole Earth
 )
+_HALF_EARTH = 17_000_000.0  # metres of the grid
 _TO_GRID = pyproj.Transformer.from_crs("EPSG:4326", _EQUAL_AREA, always_xy=True)
 _TO_DEGREES = pyproj.Transformer.from_crs(_EQUAL_AREA, "EPSG:4326", always_xy=True)
 
@@ -59,12 +60,15 @@ class Homes:
         (N,) m2 of homes there, all storeys together.
     buildings, sampled
         How many of them are buildings, and how many squares of residential areas.
+    wrapped
+        Outlines left out as they cross the antimeridian, and so seem to go round the Earth.
     """
 
     place: npt.NDArray[np.float64]
     built: npt.NDArray[np.float64]
     buildings: int
     sampled: int
+    wrapped: int = 0
 
     @property
     def positions(self) -> npt.NDArray[np.float64]:
@@ -83,6 +87,7 @@ class HomesGathering:
     def __init__(self) -> None:
         self._outlines: list[str] = []
         self._notes: list[tuple[float, bool]] = []
+        self._wrapped = 0
         self._measured: list[npt.NDArray[np.float64]] = []
         self._residential: list[str] = []
         self._work: list[str] = []
@@ -108,21 +113,32 @@ class HomesGathering:
         )
         place = np.column_stack([x, y])
         sized = (ground >= HOME_SIZE[0]) & (ground <= HOME_SIZE[1])
-        home = (unstated == 0) | (sized & ~_inside(place, self._work))
-        squares, area = _squares(self._residential, place[home])
+        home = (unstated == 0) | (sized & ~_inside(place, self._narrow(self._work)))
+        squares, area = _squares(self._narrow(self._residential), place[home])
         return Homes(
             place=np.concatenate([place[home], squares]),
             built=np.concatenate([(ground * storeys)[home], area * DENSITY]),
             buildings=int(home.sum()),
             sampled=len(squares),
+            wrapped=self._wrapped,
         )
+
+    def _narrow(self, outlines: list[str]) -> npt.NDArray[np.object_]:
+        """Bring areas to the grid, but for those that seem to go round the Earth."""
+        flat = _on_grid(outlines)
+        wide = _is_wide(flat)
+        self._wrapped += int(wide.sum())
+        return np.asarray(flat[~wide])
 
     def _measure(self) -> None:
         """Keep the place, m2 on the ground, storeys and whether the use is unstated; let the outlines go."""
         if self._outlines:
             flat = _on_grid(self._outlines)
+            wide = _is_wide(flat)
+            self._wrapped += int(wide.sum())
             centre = shapely.get_coordinates(shapely.centroid(flat))
-            self._measured.append(np.column_stack([centre, shapely.area(flat), np.array(self._notes)]))
+            measured = np.column_stack([centre, shapely.area(flat), np.array(self._notes)])
+            self._measured.append(measured[~wide])
             self._outlines, self._notes = [], []
 
 
@@ -151,17 +167,23 @@ def _on_grid(outlines: list[str]) -> npt.NDArray[np.object_]:
     return np.asarray(shapely.transform(shapely.from_wkb(outlines), in_metres))
 
 
-def _inside(place: npt.NDArray[np.float64], outlines: list[str]) -> npt.NDArray[np.bool_]:
+def _is_wide(flat: npt.NDArray[np.object_]) -> npt.NDArray[np.bool_]:
+    """(N,) bool, the areas on the grid that are wider than half of the Earth."""
+    west, _, east, _ = shapely.bounds(flat).reshape(-1, 4).T
+    return np.asarray(east - west > _HALF_EARTH)
+
+
+def _inside(place: npt.NDArray[np.float64], areas: npt.NDArray[np.object_]) -> npt.NDArray[np.bool_]:
     """(N,) bool, the places inside any of some areas."""
     inside = np.zeros(len(place), dtype=bool)
-    if outlines and len(place):
-        tree = shapely.STRtree(_on_grid(outlines))
+    if len(areas) and len(place):
+        tree = shapely.STRtree(areas)
         inside[tree.query(shapely.points(place), predicate="intersects")[0]] = True
     return inside
 
 
 def _squares(
-    outlines: list[str], homes: npt.NDArray[np.float64]
+    areas: npt.NDArray[np.object_], homes: npt.NDArray[np.float64]
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
     """Cover the residential areas in which no home is mapped by squares of the grid.
 
@@ -172,9 +194,9 @@ def _squares(
     ndarray
         (S,) m2 of the area in it.
     """
-    if not outlines:
+    if not len(areas):
         return np.empty((0, 2)), np.empty(0)
-    areas = shapely.make_valid(_on_grid(outlines))
+    areas = np.asarray(shapely.make_valid(areas))
     if len(homes):
         filled = shapely.STRtree(shapely.points(homes)).query(areas, predicate="intersects")[0]
         areas = np.delete(areas, np.unique(filled))

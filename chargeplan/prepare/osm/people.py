@@ -5,21 +5,26 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import geopandas as gpd
 import numpy as np
 import shapely
 
-from chargeplan.errors import InputError
+from chargeplan.errors import Fault, InputError
 from chargeplan.io.layers import read_layer
 from chargeplan.prepare import columns
-from chargeplan.prepare.features import POINTS, POLYGONS, load, positions
+from chargeplan.prepare.features import POINTS, POLYGONS, WGS84, load, positions
+from chargeplan.prepare.people_raster import check_raster, is_raster, read_people_raster
 from chargeplan.scenario import DemandLayer
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from os import PathLike
+    from pathlib import Path
 
     import numpy.typing as npt
 
 COLUMNS = ("people", "population", "pop", "residents", "inhabitants")
+_STEP = 0.1  # degrees between corners of a box
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,15 +41,75 @@ class Population:
         (N, 2) longitude, latitude in degrees; of a polygon a point inside.
     people
         (N,) at least 0.
-    column
-        The column that said how many.
+    outside
+        People of a raster far from where the roads are, or from the area; they are not among these.
+    unknown
+        Cells of a raster in which nobody is counted (nodata).
     """
 
     ids: npt.NDArray[np.object_]
     areas: npt.NDArray[np.object_] | None
     positions: npt.NDArray[np.float64]
     people: npt.NDArray[np.float64]
-    column: str
+    outside: float = 0.0
+    unknown: int = 0
+
+    @property
+    def total(self) -> float:
+        """All people, those outside too."""
+        return float(self.people.sum()) + self.outside
+
+
+def open_population(path: Path, column: str | None = None) -> Callable[[npt.NDArray[np.float64]], Population]:
+    """Open a raster or a layer of people.
+
+    Parameters
+    ----------
+    path
+        A GeoTIFF of people per cell; points or polygons in any format of layers.
+    column
+        Of a layer: which column counts them.
+
+    Returns
+    -------
+    callable
+        Reads them, given west, south, east, north in degrees: what of a raster is worth reading. A layer is
+        read at once, so that its faults are found before anything takes long.
+
+    Raises
+    ------
+    InputError
+        It cannot be read, or has faults.
+    """
+    if is_raster(path):
+        check_raster(path)
+        if column is not None:
+            raise InputError(Fault(f"is a raster and has no column {column!r}", file=str(path)))
+        return lambda bounds: read_cells(path, bounds)
+    population = read_population(path, column)
+    return lambda _: population
+
+
+def read_cells(path: Path, bounds: npt.NDArray[np.float64]) -> Population:
+    """Read the cells of a raster that people live in: points, in the middle of each.
+
+    Parameters
+    ----------
+    path
+        A GeoTIFF.
+    bounds
+        West, south, east, north in degrees, of the cells that are taken; who lives in others is counted.
+
+    Raises
+    ------
+    InputError
+        rasterio is not installed, or the raster cannot be read, has faults, or nobody lives there.
+    """
+    box = shapely.segmentize(shapely.box(*bounds), _STEP)  # it is bent in the raster's CRS
+    cells = read_people_raster(path, area=gpd.GeoDataFrame(geometry=[box], crs=WGS84), whole=True)
+    people = cells["people"].to_numpy(dtype=np.float64)
+    outside, unknown = cells.attrs["outside"], cells.attrs["unknown"]
+    return Population(cells["id"].to_numpy(dtype=object), None, positions(cells), people, outside, unknown)
 
 
 def read_population(path: str | PathLike[str], column: str | None = None) -> Population:
@@ -77,7 +142,7 @@ def read_population(path: str | PathLike[str], column: str | None = None) -> Pop
     if features.faults.found:
         raise InputError(features.faults.found)
     areas = np.asarray(features.frame.geometry.array, dtype=object) if flat else None
-    return Population(ids, areas, positions(features.frame), people, column)
+    return Population(ids, areas, positions(features.frame), people)
 
 
 def spread(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
@@ -39,11 +40,15 @@ class Places:
         Charging stations that stand, with the columns of `existing.schema`.
     homes
         Where people live.
+    counts
+        What is left out: `sites for some only`, `stations for some only`, and `broken outlines` of sites,
+        stations, homes and residential areas.
     """
 
     sites: pd.DataFrame
     stations: gpd.GeoDataFrame
     homes: Homes
+    counts: Counter[str]
 
 
 def read_places(extract: Extract) -> Places:
@@ -59,15 +64,20 @@ def read_places(extract: Extract) -> Places:
     to_wkb = osmium.geom.WKBFactory().create_multipolygon
     rows: list[tuple[str, str, str, int, float, float]] = []
     stations: list[tuple[str, dict[str, str], float, float]] = []
-    homes = HomesGathering()
+    homes, counts = HomesGathering(), Counter[str]()
     for thing in extract.places(*_KEYS):
         tags = dict(thing.tags)
         outline = _outline(cast("Area", thing), to_wkb) if thing.is_area() else None
         if outline is not None:
             homes.add(tags, outline)
-        if not (kind := _kind(tags)) or not (outline or thing.is_node()):
+        elif thing.is_area():
+            counts["broken outlines"] += 1
             continue
-        if kind == "station":
+        if not (kind := _kind(tags)):
+            continue
+        if not is_open(tags):
+            counts["stations for some only" if kind == "station" else "sites for some only"] += 1
+        elif kind == "station":
             stations.append((_id(thing), tags, *_position(thing, outline)))
         else:
             place = _position(thing, outline)
@@ -75,14 +85,13 @@ def read_places(extract: Extract) -> Places:
     return Places(
         sites=pd.DataFrame(rows, columns=_COLUMNS).sort_values("id", kind="stable", ignore_index=True),
         stations=stations_of_extract(sorted(stations, key=lambda station: station[0])),
-        homes=homes.finish(),
+        homes=(found := homes.finish()),
+        counts=counts + Counter({"broken outlines": found.wrapped}),
     )
 
 
 def _kind(tags: Mapping[str, str]) -> str | None:
-    """Say what kind of site a thing is, if everybody may go there: a station that stands, or a candidate."""
-    if not is_open(tags):
-        return None
+    """Say what kind of site a thing is: a station that stands, or a candidate."""
     return "station" if tags.get("amenity") == "charging_station" else site_kind(tags)
 
 

@@ -48,7 +48,7 @@ def readme(request: Request, built: Built, notes: Sequence[str]) -> str:
         _table(["input", "file", "SHA-256"], _inputs(request)),
         _table(["layer", "what", "rows"], _layers(built)),
         "## Left out, joined, added",
-        _bullets(_remarks(request, built)),
+        _bullets(remarks(request, built)),
         "## Assumed",
         _bullets(_assumptions(built)),
         _table(["kind", "what it is", "sites", f"cost ({CURRENCY})", "room (chargers)"], _kinds(built)),
@@ -90,41 +90,100 @@ def _layers(built: Built) -> list[list[object]]:
     return rows
 
 
-def _remarks(request: Request, built: Built) -> Iterator[str]:
-    """Say what became of the rest of what was read."""
-    counts, unit = built.counts, built.unit
+def remarks(request: Request, built: Built) -> Iterator[str]:
+    """Say what became of the rest of what was read, a sentence or two each.
+
+    Parameters
+    ----------
+    request, built
+        What was asked, and what came of it.
+    """
+    yield from _about_roads(built)
+    yield from _about_demand(request, built)
+    yield from _about_sites(request, built)
+    yield from _about_stations(built)
+    counts = built.counts
+    if pieces := counts["corridor pieces without sites"]:
+        yield f"{pieces:,} pieces of corridors are left out: no site enters them."
+    if broken := counts["broken outlines"]:
+        yield f"{broken:,} outlines of places and buildings are left out: they are broken."
+
+
+def _about_roads(built: Built) -> Iterator[str]:
+    counts = built.counts
     apart = counts["road metres apart"] / 1000.0
     yield f"{apart:,.1f} km of roads are left out: one cannot drive from them to the others and back."
-    far, weight = counts["demand far from roads"], counts["demand weight far from roads"]
+    if outside := counts["road metres outside"]:
+        yield f"{outside / 1000.0:,.1f} km of roads are left out: they are far outside the area."
     yield (
-        f"{far:,} demand points ({weight:,} {unit}) and {counts['sites far from roads']:,} sites are left "
-        "out: "
-        f"no road comes within {building.LONGEST_LEG:g} m of them (of demand: or half the radius)."
+        f"{counts['ways for some only']:,} ways are left out as not for everybody's car, and "
+        f"{counts['yards and drives']:,} as driveways, parking aisles and the like."
     )
-    if lost := counts["demand without sites"]:
-        weight = counts["demand weight without sites"]
-        yield f"{lost:,} demand points ({weight:,} {unit}) are left out: no site is in their reach."
+    if cut := counts["ways cut"]:
+        yield f"{cut:,} ways are cut where the extract lacks nodes of them."
+    if crossings := counts["crossings of the antimeridian"]:
+        yield f"{crossings:,} times a way crosses the antimeridian: it is drawn in two parts, and they meet."
+
+
+def _about_demand(request: Request, built: Built) -> Iterator[str]:
+    counts, unit = built.counts, built.unit
     if request.population is None:
         yield "No population was given: the built area of homes stands for people."
+    else:
+        kept = built.demand["weight"].sum()
+        yield f"Population: {counts['people']:,} people in all, of whom {kept:,.0f} are demand."
+        where = "the area" if built.area is not None else "the roads of the extract"
+        if outside := counts["people outside"]:
+            yield f"{outside:,} people are left out: they live far outside {where}."
+        if unknown := counts["cells without data"]:
+            yield f"{unknown:,} cells of the raster say nothing of people (nodata), and count as nobody."
+        if empty := counts["rows without people"]:
+            yield f"{empty:,} rows of the population have nobody, and are no demand."
+    if outside := counts["demand outside"]:
+        weight = counts["demand outside, weight"]
+        yield f"{outside:,} demand points ({weight:,} {unit}) are left out: they lie outside the area."
+    far, weight = counts["demand far from roads"], counts["demand far from roads, weight"]
+    yield (
+        f"{far:,} demand points ({weight:,} {unit}) and {counts['sites far from roads']:,} sites are left "
+        f"out: no road comes within {building.LONGEST_LEG:g} m of them (of demand: or half the radius)."
+    )
+    if lost := counts["demand without sites"]:
+        weight = counts["demand without sites, weight"]
+        yield f"{lost:,} demand points ({weight:,} {unit}) are left out: no site is in their reach."
     if "buildings" in counts:
         yield (
             f"Homes: {counts['buildings']:,} buildings, and {counts['residential squares']:,} squares of "
             "residential areas in which no home is mapped."
         )
+
+
+def _about_sites(request: Request, built: Built) -> Iterator[str]:
+    counts = built.counts
+    if outside := counts["sites outside"]:
+        yield f"{outside:,} sites are left out: they lie outside the area."
+    if closed := counts["sites for some only"]:
+        yield f"{closed:,} car parks and other sites are left out: they are not for everybody (`access`)."
     if kerbs := int((built.sites["kind"] == "kerb").sum()):
         yield (
             f"{kerbs:,} sites at the kerb are added, so that all demand can be served: no other site reaches "
             f"some of it within {request.radius}."
         )
+
+
+def _about_stations(built: Built) -> Iterator[str]:
+    counts = built.counts
     known, given = counts["stations of the extract"], counts["stations given"]
     twice, closed = counts["stations known twice"], counts["stations not open to all"]
     yield (
-        f"Charging stations: {known:,} in the extract (without those of access=no or private) and {given:,} "
-        f"given; {twice:,} are in both and count once; {closed:,} are left out, as they are not open to "
-        "everybody."
+        f"Charging stations: {known:,} in the extract, besides {counts['stations for some only']:,} of "
+        f"access=no, private or the like, and {given:,} given; {twice:,} are in both and count once; "
+        f"{closed:,} are left out, as they are not open to everybody."
     )
-    if pieces := counts["corridor pieces without sites"]:
-        yield f"{pieces:,} pieces of corridors are left out: no site enters them."
+    if outside := counts["stations outside"]:
+        yield f"{outside:,} stations are left out: they lie outside the area."
+    if far := counts["stations far from roads"]:
+        yield f"{far:,} stations are farther than {building.LONGEST_LEG:g} m from any road; they are kept."
+    yield from (f"{remark[:1].upper()}{printable(remark[1:])}." for remark in built.remarks)
 
 
 def _assumptions(built: Built) -> Iterator[str]:

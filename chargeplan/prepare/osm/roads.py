@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from array import array
+from collections import Counter
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import TYPE_CHECKING, cast
 
 import geopandas as gpd
@@ -18,13 +20,18 @@ from chargeplan.prepare.osm import tags
 from chargeplan.prepare.polylines import geodesic
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     import numpy.typing as npt
     from osmium.osm import Node, Way
 
     from chargeplan.prepare.osm.extract import Extract
 
+    _Step = tuple[int, int, int]  # a node's id and its longitude and latitude in whole numbers of `_UNIT`
+
 _UNIT = 10**DECIMALS  # positions of an extract are whole numbers of this part of a degree
 _NOWHERE = 2**31 - 1  # what stands for the position of a node that the extract lacks
+_EAST = 180 * _UNIT  # the antimeridian; in the west it is -180 degrees
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,7 +41,8 @@ class Roads:
     Parameters
     ----------
     node
-        (V,) ids of the nodes on them, rising.
+        (V,) ids of the nodes on them, rising; those below 0 lie where a way crosses the antimeridian, once at
+        180 and once at -180 degrees.
     position
         (V, 2) longitude, latitude in degrees; no two nodes have the same.
     vertex
@@ -52,6 +60,9 @@ class Roads:
         (km/h).
     junction
         (V,) bool, the nodes that are called a motorway junction.
+    counts
+        `ways for some only` that are not for everybody's car, `yards and drives`, `ways cut` for lack of
+        nodes, and `crossings of the antimeridian`.
     """
 
     node: npt.NDArray[np.int64]
@@ -63,6 +74,7 @@ class Roads:
     length: npt.NDArray[np.float64]
     ways: dict[str, npt.NDArray[np.object_] | npt.NDArray[np.float64] | npt.NDArray[np.int64]]
     junction: npt.NDArray[np.bool_]
+    counts: Counter[str]
 
     @property
     def ends(self) -> npt.NDArray[np.int64]:
@@ -89,11 +101,22 @@ class Roads:
         """
         tail, head = self.ends.T
         along, against = among & (self.oneway >= 0), among & (self.oneway <= 0)
-        arcs = np.concatenate([tail[along], head[against]]), np.concatenate([head[along], tail[against]])
+        east, west = self._across()
+        arcs = (
+            np.concatenate([tail[along], head[against], east, west]),
+            np.concatenate([head[along], tail[against], west, east]),
+        )
         graph = coo_array((np.ones(len(arcs[0]), dtype=np.int8), arcs), shape=(len(self.node),) * 2)
         _, part = connected_components(graph.tocsr(), connection="strong")
         largest = part == np.bincount(part).argmax()
         return np.asarray(among & largest[tail] & largest[head])
+
+    def _across(self) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+        """Pair the nodes at 180 and at -180 degrees of the same latitude, which are one place."""
+        lon, lat = self.position.T
+        east, west = np.flatnonzero(lon == _EAST / _UNIT), np.flatnonzero(lon == -_EAST / _UNIT)
+        _, at, other = np.intersect1d(lat[east], lat[west], return_indices=True)
+        return east[at], west[other]
 
     def lines(self, keep: npt.NDArray[np.bool_]) -> gpd.GeoDataFrame:
         """Draw some edges as lines, a line for every stretch of edges that follow each other on a way.
@@ -133,6 +156,8 @@ class _Gathering:
     y: array[int] = field(default_factory=lambda: array("i"))
     size: array[int] = field(default_factory=lambda: array("q"))
     junctions: array[int] = field(default_factory=lambda: array("q"))
+    crossings: dict[tuple[int, int], int] = field(default_factory=dict)
+    counts: Counter[str] = field(default_factory=Counter)
     ways: dict[str, list[object]] = field(
         default_factory=lambda: {name: [] for name in ("id", "class", "name", "ref", "oneway", "speed")}
     )
@@ -143,10 +168,41 @@ class _Gathering:
             if said["highway"] == "motorway_junction":
                 self.junctions.append(thing.id)
         elif tags.is_road(said):
-            for run in _whole_runs(cast("Way", thing)):
-                self._add_way(thing.id, said, run)
+            runs, whole = _whole_runs(cast("Way", thing))
+            self.counts["ways cut"] += not whole
+            for run in runs:
+                for part in self._on_each_side(run):
+                    self._add_way(thing.id, said, part)
+        elif reason := tags.why_not(said):
+            self.counts[reason] += 1
 
-    def _add_way(self, number: int, said: dict[str, str], run: list[tuple[int, int, int]]) -> None:
+    def _on_each_side(self, run: list[_Step]) -> Iterator[list[_Step]]:
+        """Cut a run where it crosses the antimeridian: it ends there and begins again on the other side."""
+        _, lon, _ = zip(*run, strict=True)
+        if max(lon) - min(lon) <= _EAST:
+            yield run
+            return
+        begin = 0
+        for at, ((_, x, y), (_, x_next, y_next)) in enumerate(pairwise(run), 1):
+            if abs(x_next - x) <= _EAST:
+                continue
+            self.counts["crossings of the antimeridian"] += 1
+            side = _EAST if x > 0 else -_EAST
+            share = abs(side - x) / max(abs(x_next + 2 * side - x), 1)
+            lat = round(y + share * (y_next - y))
+            before = [*run[begin:at], *([] if x == side else [self._crossing(side, lat)])]
+            run[at - 1] = self._crossing(-side, lat)
+            begin = at - (x_next != -side)
+            if len(before) > 1:
+                yield before
+        if len(run) - begin > 1:
+            yield run[begin:]
+
+    def _crossing(self, x: int, y: int) -> _Step:
+        """Name a node on the antimeridian: one for every place on either side."""
+        return self.crossings.setdefault((x, y), -1 - len(self.crossings)), x, y
+
+    def _add_way(self, number: int, said: dict[str, str], run: list[_Step]) -> None:
         node, x, y = zip(*run, strict=True)
         self.node.extend(node)
         self.x.extend(x)
@@ -180,15 +236,20 @@ def read_roads(extract: Extract) -> Roads:
     return _noded(gathering)
 
 
-def _whole_runs(way: Way) -> list[list[tuple[int, int, int]]]:
-    """Split a way where the extract lacks nodes of it; nodes that repeat each other count once."""
-    runs: list[list[tuple[int, int, int]]] = [[]]
-    for node in way.nodes:
-        if node.x == _NOWHERE:
+def _whole_runs(way: Way) -> tuple[list[list[_Step]], bool]:
+    """Split a way where the extract lacks nodes of it, and say whether it is whole.
+
+    Nodes that repeat each other count once.
+    """
+    runs: list[list[_Step]] = [[]]
+    whole = True
+    for step in [(node.ref, node.x, node.y) for node in way.nodes]:
+        if step[1] == _NOWHERE:
             runs.append([])
-        elif not runs[-1] or runs[-1][-1][0] != node.ref:
-            runs[-1].append((node.ref, node.x, node.y))
-    return [run for run in runs if len(run) > 1]
+            whole = False
+        elif not runs[-1] or runs[-1][-1][0] != step[0]:
+            runs[-1].append(step)
+    return [run for run in runs if len(run) > 1], whole
 
 
 def _noded(gathering: _Gathering) -> Roads:
@@ -216,6 +277,7 @@ def _noded(gathering: _Gathering) -> Roads:
         length=along[edge[:, 1]] - along[edge[:, 0]],
         ways={name: _column(name, values) for name, values in gathering.ways.items()},
         junction=np.isin(node, np.array(gathering.junctions, dtype=np.int64)),
+        counts=gathering.counts,
     )
 
 
@@ -238,4 +300,6 @@ def _apart(position: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
         again[first] = False
         if not again.any():
             return moved
-        moved[again, 0] += 1
+        meridian = np.abs(moved[:, 0]) == _EAST
+        moved[again & ~meridian, 0] += 1
+        moved[again & meridian, 1] += 1

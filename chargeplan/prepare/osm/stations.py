@@ -53,6 +53,9 @@ def read_stations(path: str | PathLike[str]) -> gpd.GeoDataFrame:
 def stations_of_extract(known: list[tuple[str, dict[str, str], float, float]]) -> gpd.GeoDataFrame:
     """Make stations of features of an extract: id, tags, longitude and latitude."""
     ids, tags, lon, lat = (list(column) for column in zip(*known, strict=True)) if known else ([],) * 4
+    tags = [
+        {key: value for key, value in said.items() if key != "id"} for said in tags
+    ]  # ids are the things'
     frame = gpd.GeoDataFrame({"id": ids, "tags": tags}, geometry=gpd.points_from_xy(lon, lat), crs=WGS84)
     return existing.stations_of_openstreetmap(frame)
 
@@ -76,7 +79,9 @@ def standing(known: gpd.GeoDataFrame, given: gpd.GeoDataFrame | None, counts: Co
     counts["stations not open to all"] = int((~kept).sum())
     table = existing.flat(together[kept].reset_index(drop=True))
     lon, lat = positions(table).T
-    return pd.DataFrame(table.drop(columns="geometry")).assign(lon=lon, lat=lat)
+    stations = pd.DataFrame(table.drop(columns="geometry")).assign(lon=lon, lat=lat)
+    stations.attrs["remarks"] = together.attrs.get("remarks", ())
+    return stations
 
 
 def _begin(path: Path) -> str:

@@ -66,6 +66,13 @@ def is_road(tags: Mapping[str, str]) -> bool:
     )
 
 
+def why_not(tags: Mapping[str, str]) -> str:
+    """Say why a way of a class that is for cars is no road for everybody; blank for ways of other classes."""
+    if tags.get("highway") not in SPEEDS or tags.get("area") == "yes":
+        return ""
+    return "yards and drives" if tags.get("service") in _YARDS else "ways for some only"
+
+
 def is_open(tags: Mapping[str, str]) -> bool:
     """Say whether everybody may bring a car: nothing forbids it, or keeps it to some."""
     said = next((tags[mode] for mode in _MODES if mode in tags), "yes")
