@@ -7,6 +7,7 @@ import math
 import os
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
@@ -33,11 +34,10 @@ if TYPE_CHECKING:
     from chargeplan.events import Cancel, OnEvent
     from chargeplan.solvers.backends.base import Answer, Backend
     from chargeplan.solvers.block_certificate import BlockCertificate
-    from chargeplan.solvers.certificate import DualCertificate
     from chargeplan.solvers.matrix import MatrixModel
     from chargeplan.solvers.models.covering import CoveringModel
     from chargeplan.solvers.reduction import Reduction
-    from chargeplan.solvers.solution import BoundKind, Limits, Status
+    from chargeplan.solvers.solution import Limits
 
 T = TypeVar("T")
 
@@ -61,6 +61,7 @@ _BRANCH_SHARE = 0.4  # of the limits, for branch and Benders cuts where they fit
 _WORK_PER_PROGRAM = 0.02  # units of work in one of its linear programs
 _MOST_PROGRAMS = 3000  # of them where nothing limits the work
 _WIDEST_GAP = 0.999
+_EXACT = 1e-9  # gap that the rounding of sums may leave where objectives are no whole numbers
 _FIRST_TRY = 2.0  # units of work for a backend with the whole, before blocks are cut
 _OVERLAP, _OF_ALL = 2.5, 0.4  # blocks that a site is shared by, on average; beyond, blocks bring nothing
 _UNTIMED_SEARCH = 10.0  # units of work for a search that nothing limits
@@ -138,20 +139,16 @@ class _Work:
         self.reduction = reduce(model)
         self.model = self.reduction.model
         self.plan: NDArray[np.bool_] | None = None  # of the original sites
-        self.bound_kind: BoundKind | None = None
-        self.certificate: DualCertificate | None = None
+        run.rounding = 0.0 if model.integer_objective else _EXACT
         self.block_certificate: BlockCertificate | None = None
         self.relaxation: Relaxation | None = None
         self.neighbourhoods: Neighbourhoods | None = None
-        self.infeasible = False
-        self.by_clock = False  # whether the clock decided how much was searched
-        self.notes: list[str] = []
         self._scores: dict[Search, float] = {}  # of searches, when their plans were looked at last
 
     def improve(self) -> None:
         """Search and bound in turns until the plan is good enough or the limits end it."""
         if self.model.limit is not None and self.model.limit < 0:
-            self.infeasible = True  # sites that leave no choice already exceed it
+            self.run.infeasible = True  # sites that leave no choice already exceed it
             return
         if not self.model.cost.size:
             self._take_what_reduction_decided()
@@ -162,14 +159,14 @@ class _Work:
         self._search(search, _GLANCE if small or branching else _FIRST_SEARCH, self._over(_FIRST_SHARE))
         if small and self.model.limit is not None:
             self._narrow()
-            if self._done():
+            if self.run.done():
                 return
         if branching:
             self._branch()
-            if self._done():
+            if self.run.done():
                 return
         self._bound(search)
-        if self._done():
+        if self.run.done():
             return
         blocks = self._block_bound()
         if blocks is None:
@@ -189,11 +186,11 @@ class _Work:
         rows = multipliers(self.model, self.relaxation)[0]
         inner = CoreSearch(self.model, rows, self.run.limits.seed, _STRANDS)
         self._search(inner, _NARROW, self._over(_FIRST_SHARE))
-        if self._done() or self._rest().model.coverage.nnz > _LITTLE * self.model.coverage.nnz:
+        if self.run.done() or self._rest().model.coverage.nnz > _LITTLE * self.model.coverage.nnz:
             return
         self._bound_rest()
         limit = self.run.limits.work_limit
-        if not self._done() and self._counts_work():
+        if not self.run.done() and self._counts_work():
             self._solve_rest(_FIRST_TRY if limit is None else min(_FIRST_TRY, 0.1 * limit))
 
     def _bound_rest(self) -> None:
@@ -225,7 +222,7 @@ class _Work:
                 report=partial(self._report, self.reduction.offset),
             )
         except ArithmeticError as failure:
-            self.notes.append(f"{failure}; branching was given up")
+            self.run.notes.append(f"{failure}; branching was given up")
             return
         if found.plan is not None:
             self._offer_plan(found.plan)
@@ -246,8 +243,8 @@ class _Work:
 
         def enough() -> bool:
             if self.run.elapsed >= end:
-                self.by_clock = True
-            return self.by_clock or self.run.must_stop() or next(programs) >= most
+                self.run.by_clock = True
+            return self.run.by_clock or self.run.must_stop() or next(programs) >= most
 
         return enough
 
@@ -256,15 +253,15 @@ class _Work:
         best = self.run.best
         if best is not None:
             bound = max(bound, best) if self.original.maximise else min(bound, best)
-        self._offer_bound(bound, "backend")
+        self.run.offer_bound(bound, "backend")
 
     def _search_and_solve(self, search: Search) -> None:
         """Search for a share of the work and give the rest to a backend."""
         share = self._search_share()
-        if not self._done():
-            self.by_clock |= self.run.limits.work_limit is None and self.run.limits.time_limit is not None
+        if not self.run.done():
+            self.run.by_clock |= self.run.limits.work_limit is None and self.run.limits.time_limit is not None
             self._search_with_core(search, share * self._work_left(), self._over(share))
-        if not self._done():
+        if not self.run.done():
             work = self.run.limits.work_limit
             self._solve_rest(None if work is None else (1.0 - share) * work)
 
@@ -315,7 +312,7 @@ class _Work:
         ]
         spent = take_turns(self.run, ways, work)
         left = None if work is None else work - spent
-        if not self._done() and (left is None or left > 0.0):
+        if not self.run.done() and (left is None or left > 0.0):
             self._solve_rest(left)
 
     def _counts_work(self) -> bool:
@@ -360,7 +357,7 @@ class _Work:
         spent = blocks.run(work, self.run.best, self._time_left)
         if blocks.bound is not None and blocks.bound != before:
             certificate = blocks.certificate()
-            if self._offer_bound(certificate.bound(self.original), "block-certificate"):
+            if self.run.offer_bound(certificate.bound(self.original), "block-certificate"):
                 self.block_certificate = certificate
         return spent
 
@@ -387,40 +384,16 @@ class _Work:
 
     def solution(self) -> Solution:
         """Put the answer together."""
-        run = self.run
-        run.leave()
-        if self.infeasible:
-            return Solution("infeasible", seconds=run.seconds, notes=tuple(self.notes))
-        return Solution(
-            status=self._status(),
-            objective=run.best,
-            bound=run.bound,
-            gap=run.gap,
-            bound_kind=self.bound_kind,
-            selected=None if self.plan is None else np.flatnonzero(self.plan),
-            certificate=self.certificate,
-            block_certificate=self.block_certificate if self.bound_kind == "block-certificate" else None,
-            seconds=run.seconds,
-            reproducible=not (run.cut or self.by_clock),
-            notes=tuple(self.notes),
-        )
-
-    def _status(self) -> Status:
-        if self.plan is not None and self.run.gap is not None:
-            whole = self.original.integer_objective
-            if self.run.best == self.run.bound or (self.run.gap <= 1e-9 and not whole):
-                return "optimal"
-        return "stopped" if self.run.cut or self.plan is None else "feasible"
-
-    def _done(self) -> bool:
-        return self.run.good_enough() or self.run.must_stop()
+        found = self.run.solution(None if self.plan is None else np.flatnonzero(self.plan))
+        by_blocks = found.bound_kind == "block-certificate"
+        return replace(found, block_certificate=self.block_certificate if by_blocks else None)
 
     def _take_what_reduction_decided(self) -> None:
         self._offer_plan(np.zeros(0, np.bool_))
         shape = self.model.need.size + self.model.targets.size + (self.model.limit is not None)
         self._offer_certificate(Relaxation(np.zeros(shape)))
         assert self.run.best is not None
-        self._offer_bound(self.run.best, "backend")
+        self.run.offer_bound(self.run.best, "backend")
 
     def _search_share(self) -> float:
         """Share of the work for local search: the more a backend can hope to prove, the less."""
@@ -441,7 +414,7 @@ class _Work:
         def over() -> bool:
             if self.run.elapsed < end:
                 return False
-            self.by_clock = True
+            self.run.by_clock = True
             return True
 
         return over
@@ -468,10 +441,10 @@ class _Work:
         self.run.enter("bound")
         near: Relaxation | None = None
         if self._large_and_timed():
-            self.by_clock = True
+            self.run.by_clock = True
             moment = max(_ASCENT_SHARE * (self.run.remaining or 0.0), _ASCENT_LEAST)
             near = self._beside(search, self._work_left(), lambda: self._ascended(moment), finish=False)
-            if self._done():
+            if self.run.done():
                 return
         known = near is not None and self.run.gap is not None and self.run.gap <= _NEAR
         share = _LARGE_LP_SHARE if known else _LP_SHARE
@@ -482,7 +455,7 @@ class _Work:
         if relaxation is not None:
             self._offer_certificate(relaxation)
         if relaxation is None or cut:
-            self.by_clock = True
+            self.run.by_clock = True
             near = near or self._ascended(_ASCENT_SECONDS)
         # The multipliers of a linear program that was cut are worth little.
         self.relaxation = relaxation if near is None or (relaxation is not None and not cut) else near
@@ -525,7 +498,7 @@ class _Work:
         try:
             return relax(model, seconds, self.run.cancel)
         except BackendError as failure:
-            self.notes.append(f"{failure}; the bound is the best found without it")
+            self.run.notes.append(f"{failure}; the bound is the best found without it")
             return None
 
     def _solve_rest(self, work: float | None) -> None:
@@ -554,7 +527,7 @@ class _Work:
         except BackendError as failure:
             if self.plan is None:
                 raise
-            self.notes.append(f"{failure}; the plan is the best found without it")
+            self.run.notes.append(f"{failure}; the plan is the best found without it")
         ended_by_clock = (
             limits.time_limit is not None and self.run.elapsed - began >= 0.98 * limits.time_limit
         )
@@ -581,7 +554,7 @@ class _Work:
         if answer.status == "infeasible":
             if self.plan is not None or self.model.limit is None:
                 raise WrongAnswer(f"{backend.name} calls infeasible what has a plan")
-            self.infeasible = True
+            self.run.infeasible = True
             return
         if answer.values is not None:
             self._offer_plan(answer.values[: rest.model.cost.size] > 0.5, rest)
@@ -595,7 +568,7 @@ class _Work:
             if abs(bound - best) > 1e-9 * max(abs(best), 1.0):
                 raise WrongAnswer(f"{backend.name} claims the bound {bound!r}, but a plan reaches {best!r}")
             bound = best
-        self._offer_bound(bound, "backend")
+        self.run.offer_bound(bound, "backend")
 
     def _report(self, offset: float, best: float | None, bound: float | None) -> None:
         """Pass on what a backend says of a reduced model."""
@@ -635,21 +608,7 @@ class _Work:
 
     def _offer_certificate(self, relaxation: Relaxation, reduction: Reduction | None = None) -> None:
         certificate = lp_certificate(reduction or self.reduction, relaxation)
-        if self._offer_bound(certificate.bound(self.original), "dual-certificate"):
-            self.certificate = certificate
-
-    def _offer_bound(self, bound: float, kind: BoundKind) -> bool:
-        """Keep a bound if it is the tightest so far."""
-        known = self.run.bound
-        tighter = (
-            self.bound_kind is None
-            or known is None
-            or (bound < known if self.original.maximise else bound > known)
-        )
-        if tighter:
-            self.bound_kind = kind
-        self.run.tell(bound=bound)
-        return tighter
+        self.run.offer_bound(certificate.bound(self.original), "dual-certificate", certificate)
 
 
 def _takes(backend: Backend, model: CoveringModel) -> bool:
