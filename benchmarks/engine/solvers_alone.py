@@ -31,8 +31,6 @@ from scipy.sparse import csc_array
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ortools.set_cover.python.set_cover import SetCoverModel
-
     from chargeplan.solvers.matrix import MatrixModel
 
 
@@ -147,46 +145,22 @@ def set_cover(instance: Any, seconds: float, threads: int) -> Answer:
     In one call of as many iterations as take the time, since a call hands back the best cover that it saw and
     cannot be told a time; how many that is, is measured on a first call, which is not counted.
     """
+    sys.path.append(str(Path(__file__).parents[1]))
+    from set_cover_peer import guided, subsets  # noqa: PLC0415 - every solver imports its own
+
     assert threads >= 1
     began = time.perf_counter()
-    model = _subsets(instance)
+    columns = csc_array(instance.relation())
+    model = subsets(columns.indptr, columns.indices, instance.cost)
     building = time.perf_counter() - began
     first = 2_000
-    took, selected = _guided(model, first)
+    took, selected = guided(model, first)
     measuring = 0.0
     if took < seconds - building:
         measuring = took
-        took, selected = _guided(model, max(int(first * (seconds - building) / took), 1))
+        took, selected = guided(model, max(int(first * (seconds - building) / took), 1))
     cost = float(instance.cost[selected].sum())
     return Answer("feasible", cost, None, "", selected, uncounted=measuring)
-
-
-def _subsets(instance: Any) -> SetCoverModel:
-    from ortools.set_cover.python import set_cover as library  # noqa: PLC0415
-
-    model = library.SetCoverModel()
-    columns = csc_array(instance.relation())
-    for site, price in enumerate(instance.cost.tolist()):
-        model.add_empty_subset(price)
-        for row in columns.indices[columns.indptr[site] : columns.indptr[site + 1]].tolist():
-            model.add_element_to_last_subset(row)
-    model.create_sparse_row_view()
-    return model
-
-
-def _guided(model: SetCoverModel, iterations: int) -> tuple[float, list[int]]:
-    """Return the seconds that a search takes, and the cover that it finds."""
-    from ortools.set_cover.python import set_cover as library  # noqa: PLC0415
-
-    began = time.perf_counter()
-    state = library.SetCoverInvariant(model)
-    library.GreedySolutionGenerator(state).next_solution()
-    for search in (library.SteepestSearch(state), library.GuidedLocalSearch(state)):
-        if isinstance(search, library.GuidedLocalSearch):
-            search.initialize()
-        search.set_max_iterations(iterations)
-        search.next_solution()
-    return time.perf_counter() - began, np.flatnonzero(state.is_selected()).tolist()
 
 
 def _by_cbc(

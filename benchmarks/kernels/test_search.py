@@ -59,7 +59,7 @@ def or_tools(
     columns = csc_array(coverage)
     file = folder / "instance.npz"
     np.savez(file, indptr=columns.indptr, indices=columns.indices, cost=cost)
-    command = [sys.executable, str(Path(__file__).with_name("set_cover_peer.py")), str(file)]
+    command = [sys.executable, str(Path(__file__).parents[1] / "set_cover_peer.py"), str(file)]
     limits = [str(limit) for limit in seconds]
     answer = subprocess.run(
         [*command, *limits], check=True, capture_output=True, text=True, timeout=60 + 3 * sum(seconds)

@@ -1,8 +1,8 @@
-"""OR-Tools' set cover heuristics on one instance, in a process of their own; prints what they reach as JSON.
+"""OR-Tools' set cover heuristics on one instance; as a command, prints what they reach as JSON.
 
 ::
 
-    python benchmarks/kernels/set_cover_peer.py INSTANCE.npz SECONDS ...
+    python benchmarks/set_cover_peer.py INSTANCE.npz SECONDS ...
 
 Greedy, then guided local search, in one call of as many iterations as take the time: the call hands back
 the best cover that it saw, while several calls begin from wherever the one before broke off. How many that
@@ -26,17 +26,18 @@ _TRIED = 5_000  # iterations
 def main() -> None:
     """Read an instance and print the cost after each number of seconds."""
     with np.load(sys.argv[1]) as parts:
-        model = _model(parts["indptr"], parts["indices"], parts["cost"])
-    _, seconds = _searched(model, _TRIED)
+        cost = parts["cost"]
+        model = subsets(parts["indptr"], parts["indices"], cost)
+    seconds, _ = guided(model, _TRIED)
     reached = []
     for limit in map(float, sys.argv[2:]):
-        iterations = max(int(_TRIED * limit / seconds), 1)
-        cost, took = _searched(model, iterations)
-        reached.append({"seconds": took, "cost": cost})
+        took, selected = guided(model, max(int(_TRIED * limit / seconds), 1))
+        reached.append({"seconds": took, "cost": float(cost[selected].sum())})
     print(json.dumps(reached), flush=True)
 
 
-def _model(indptr: np.ndarray, indices: np.ndarray, cost: np.ndarray) -> set_cover.SetCoverModel:
+def subsets(indptr: np.ndarray, indices: np.ndarray, cost: np.ndarray) -> set_cover.SetCoverModel:
+    """Write the model down: of each site its cost and, as CSC arrays, its rows."""
     model = set_cover.SetCoverModel()
     for site, price in enumerate(cost.tolist()):
         model.add_empty_subset(price)
@@ -46,21 +47,21 @@ def _model(indptr: np.ndarray, indices: np.ndarray, cost: np.ndarray) -> set_cov
     return model
 
 
-def _searched(model: set_cover.SetCoverModel, iterations: int) -> tuple[float, float]:
-    """Return the cost that greedy, steepest and guided local search reach, and the seconds they take."""
+def guided(model: set_cover.SetCoverModel, iterations: int) -> tuple[float, list[int]]:
+    """Return the seconds that greedy, steepest and guided local search take, and the cover they find."""
     began = time.perf_counter()
     state = set_cover.SetCoverInvariant(model)
     set_cover.GreedySolutionGenerator(state).next_solution()
     steepest = set_cover.SteepestSearch(state)
     steepest.set_max_iterations(iterations)
     steepest.next_solution()
-    guided = set_cover.GuidedLocalSearch(state)
-    guided.initialize()
-    guided.set_max_iterations(iterations)
-    guided.next_solution()
+    search = set_cover.GuidedLocalSearch(state)
+    search.initialize()
+    search.set_max_iterations(iterations)
+    search.next_solution()
     took = time.perf_counter() - began
     assert state.num_uncovered_elements() == 0
-    return state.cost(), took
+    return took, np.flatnonzero(state.is_selected()).tolist()
 
 
 if __name__ == "__main__":
