@@ -1,11 +1,9 @@
 """Roads of an extract."""
 
-from itertools import pairwise
-
 import networkx as nx
 import numpy as np
-import osmium
 import pytest
+from plain_roads import length_of, plain_graph
 from scipy.sparse import lil_array
 from scipy.sparse.csgraph import dijkstra
 
@@ -23,6 +21,12 @@ ROAD = {"highway": "residential"}
 
 def everything(roads):
     return np.ones(len(roads.edge), dtype=bool)
+
+
+def nodes_of(roads, keep):
+    """The ids of all nodes on some edges."""
+    vertices = [roads.vertex[first : last + 1] for first, last in roads.edge[keep].tolist()]
+    return set(roads.node[np.unique(np.concatenate(vertices))].tolist())
 
 
 def test_ways_are_cut_where_they_share_a_node(write):
@@ -99,58 +103,20 @@ def porto_alegre():
     return catalog.resolve("porto_alegre").parent / "sources" / "poa_osm.pbf"
 
 
-def networkx_graph(path):
-    """Read the drivable roads of a file as a graph, node by node, without the code under test."""
-    closed = {"no", "private", "agricultural", "forestry", "delivery", "emergency", "military", "permit"}
-    yards = {"driveway", "parking_aisle", "drive-through", "emergency_access", "parking"}
-    graph = nx.DiGraph()
-    places, steps = {}, []
-    for way in osmium.FileProcessor(str(path)).with_locations():
-        if not way.is_way() or way.tags.get("highway") not in SPEEDS or way.tags.get("area") == "yes":
-            continue
-        who = [way.tags[key] for key in ("motorcar", "motor_vehicle", "vehicle", "access") if key in way.tags]
-        if way.tags.get("service") in yards or (who and set(who[0].split(";")) <= closed):
-            continue
-        refs = [node.ref for node in way.nodes]
-        places.update((node.ref, (node.lon, node.lat)) for node in way.nodes)
-        oneway = way.tags.get(
-            "oneway", "yes" if way.tags.get("junction") in ("roundabout", "circular") else "no"
-        )
-        if oneway != "-1":
-            steps += pairwise(refs)
-        if oneway not in ("yes", "true", "1"):
-            steps += pairwise(refs[::-1])
-    tails, heads = (np.array([places[pair[end]] for pair in steps]) for end in (0, 1))
-    for (tail, head), metres in zip(steps, geodesic(tails, heads).tolist(), strict=True):
-        graph.add_edge(tail, head, metres=metres)
-    return graph, places
-
-
-@pytest.mark.slow
 @pytest.mark.tree
 def test_porto_alegre_agrees_with_networkx(porto_alegre):
     """Connected size, total length and 200 random shortest paths are those of a plain node graph."""
-    graph, places = networkx_graph(porto_alegre)
+    inside, places = plain_graph(porto_alegre)
     roads = read_roads(Extract(porto_alegre))
     keep = roads.strong_part(everything(roads))
-    strong = max(nx.strongly_connected_components(graph), key=len)
-    ours = set(
-        roads.node[np.unique(np.concatenate([roads.vertex[a : b + 1] for a, b in roads.edge[keep]]))].tolist()
-    )
-    assert ours == strong
-    inside = graph.subgraph(strong).copy()
-    length = sum(
-        metres
-        for tail, head, metres in inside.edges(data="metres")
-        if tail < head or not inside.has_edge(head, tail)
-    )
-    assert roads.length[keep].sum() == pytest.approx(length, rel=0.002)
+    assert nodes_of(roads, keep) == set(inside)
+    assert roads.length[keep].sum() == pytest.approx(length_of(inside), rel=0.002)
 
     lines = roads.lines(keep)
     network = road_network(np.array(lines.geometry.array), lines["oneway"].to_numpy(np.int8))
     rng = np.random.default_rng(5)
     names = {tuple(place): at for at, place in enumerate(network.nodes.tolist())}
-    junctions = [node for node in sorted(strong) if tuple(np.round(places[node], 7)) in names]
+    junctions = [node for node in sorted(inside) if tuple(np.round(places[node], 7)) in names]
     ours, theirs = _arcs(network), nx.to_scipy_sparse_array(inside, weight="metres", format="csr")
     row = {node: at for at, node in enumerate(inside)}
     origins = rng.choice(junctions, 20, replace=False).tolist()
