@@ -5,7 +5,7 @@
     python benchmarks/osm_roads.py [--extract FILE] [--paths 200]
 
 reads the file by `chargeplan`'s reader, node by node into networkx (tests/oracles/plain_roads.py), and by
-OSMnx where it is installed (`pip install 'chargeplan[osmnx]'`). OSMnx reads no .pbf: it is handed the ways for
+OSMnx where it is installed (`pip install 'chargeplan[osmnx]'`). OSMnx reads no .pbf: it gets the ways for
 cars as .osm, and decides itself which of them are one-way and how long they are (great circles). The figures
 go into REPORT.md beside this file. Exit code 1 where lengths or ways differ by more than 1 %.
 """
