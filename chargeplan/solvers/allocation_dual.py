@@ -16,6 +16,8 @@ _LAST_STEP = 1e-4  # below this part of it nothing moves any more
 _PATIENCE = 20  # steps without a better bound before they are made shorter
 _SHORTER = 0.75
 _BETTER = 0.01  # of the gap: what counts as a better bound
+_NO_ROOM = 1e-9  # of all demand: a capacity that is as good as none
+_LEAST = 1e-200  # demand, so that prices stay finite
 _MEMORY = 0.8  # of the direction of the step before
 
 
@@ -47,6 +49,8 @@ class AllocationDual:
         self.reduced = np.zeros(instance.sites)
         self.latest = self.reduced  # of the last step, not the best
         self.converged = instance.points == 0
+        if instance.capacity is not None:
+            self.offer(*self._fair(instance.capacity))
 
     def run(self, steps: int, target: float) -> None:
         """Improve the multipliers.
@@ -79,6 +83,15 @@ class AllocationDual:
         paid = np.full(self.instance.points, np.inf)
         np.minimum.at(paid, self.instance.row, self.instance.cost + part[self.instance.site])
         return paid
+
+    def _fair(self, capacity: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Let room cost what opening its site does: nobody pays more than the cheapest way to be served."""
+        opening = self.instance.opening
+        some = capacity > _NO_ROOM * max(float(self.instance.demand.sum()), _LEAST)
+        prices = np.divide(opening, capacity, out=np.zeros(capacity.size), where=some)
+        paid = np.full(self.instance.points, np.inf)
+        np.minimum.at(paid, self.instance.row, self.instance.cost + self._priced(prices))
+        return paid, prices
 
     def _take_step(self, target: float) -> None:
         gain = np.maximum(self._now[self.instance.row] - self.instance.cost, 0.0)

@@ -19,7 +19,7 @@ from chargeplan.solvers.allocation_core import everything, left, relaxed
 from chargeplan.solvers.allocation_dual import AllocationDual
 from chargeplan.solvers.allocation_search import AllocationSearch
 from chargeplan.solvers.allocation_service import shortage
-from chargeplan.solvers.asking import ask
+from chargeplan.solvers.asking import ask, time_to_ask
 from chargeplan.solvers.backends import glop
 from chargeplan.solvers.backends.base import Feature
 from chargeplan.solvers.solution import Run, whole_bound
@@ -38,6 +38,8 @@ _CHUNK = 0.2  # units of work between two looks at the clock
 _SECONDS_PER_PAIR = 40e-9  # of a step of the dual ascent
 _SECONDS_PER_STEP = 60e-6  # of it, besides
 _FIRST_SEARCH = 1.0  # units of work for moves from the first plan
+_FIRST_PLANS = 20  # that there should be time for in these moves
+_SEARCH_SHARE = 0.2  # of the limits, at most, for either
 _NEXT_SEARCH = 0.3  # units of work for moves from what the multipliers point to
 _BEFORE_BACKEND = 0.5  # of the limits, at most, for search and dual ascent
 _CERTIFYING = 10  # steps of the dual ascent that take as long as to check its certificate
@@ -137,7 +139,8 @@ class _Work:
         run.enter("search")
         self.original, self.run, self.chosen = instance, run, chosen
         self.instance = instance.permitted
-        self.search = AllocationSearch(self.instance, run.must_stop)
+        self.search = AllocationSearch(self.instance, self._search_stops)
+        self._search_ends = math.inf  # seconds, of the moves under way
         run.rounding = 0.0 if instance.whole else _ENOUGH
         self._climbed = 0.0
 
@@ -175,7 +178,7 @@ class _Work:
         if self.run.must_stop():
             return True
         share = _BEFORE_BACKEND
-        if (self._worked(share) or self._timed(share)) and self._left(dual).pairs.size > _LARGEST:
+        if (self._worked(share) or self._timed(share)) and self._too_large(self._left(dual)):
             share = 1.0
         if self._worked(share):
             return True
@@ -196,6 +199,10 @@ class _Work:
             return False
         kept = min(_CERTIFYING * self._seconds_per_step(), (1.0 - _BEFORE_BACKEND) * limit)
         return self.run.elapsed >= min(share * limit, limit - kept)
+
+    def _too_large(self, core: AllocationCore) -> bool:
+        """Whether no backend is asked: pairs are variables, and rows."""
+        return core.pairs.size > _LARGEST or not time_to_ask(self.run, 2 * core.pairs.size)
 
     def _left(self, dual: AllocationDual) -> AllocationCore:
         """Return what a better plan may still use."""
@@ -218,12 +225,23 @@ class _Work:
             return
         self.search.look(first)
         self._tell()
-        self.search.improve(first, self._share_of_work(_FIRST_SEARCH))
+        work = max(_FIRST_SEARCH, _FIRST_PLANS * self.search.per_plan)
+        self._improve(first, work)
         self._tell()
 
-    def _share_of_work(self, work: float) -> float:
-        limit = self.run.limits.work_limit
-        return work if limit is None else min(work, 0.2 * limit)
+    def _improve(self, first: NDArray[np.bool_], work: float) -> None:
+        """Move on from a set of sites for some units of work, and no more than a share of the limits."""
+        limits = self.run.limits
+        if limits.time_limit is not None:
+            self._search_ends = self.run.elapsed + _SEARCH_SHARE * limits.time_limit
+        self.search.improve(first, min(work, _SEARCH_SHARE * (limits.work_limit or math.inf)))
+        self._search_ends = math.inf
+
+    def _search_stops(self) -> bool:
+        if self.run.elapsed >= self._search_ends:
+            self.run.by_clock = True
+            return True
+        return self.run.must_stop()
 
     def _seconds_per_step(self) -> float:
         return _SECONDS_PER_STEP + _SECONDS_PER_PAIR * float(self.instance.row.size)
@@ -244,7 +262,7 @@ class _Work:
         pointed = (dual.latest < 0.0) & ~self.instance.closed
         candidate = self.search.repaired(pointed, dual.latest)
         if candidate is not None and not self.run.must_stop():
-            self.search.improve(candidate, self._share_of_work(_NEXT_SEARCH))
+            self._improve(candidate, _NEXT_SEARCH)
         self._tell()
         self.run.enter("bound")
 
@@ -299,7 +317,7 @@ class _Work:
         """Give what is left to a backend, from the best plan so far."""
         self.run.enter("solve")
         core = self._left(dual)
-        if core.pairs.size > _LARGEST:
+        if self._too_large(core):
             self.run.notes.append("too much is left for a backend; the bound is that of the multipliers")
         elif not core.feasible:
             self._offer_backend_bound(self._unbeaten())

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from chargeplan.solvers.allocation import Allocation, allocation
-from chargeplan.solvers.allocation_service import serve
+from chargeplan.solvers.allocation_service import serve, transported_pairs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -40,12 +40,15 @@ class AllocationSearch:
     def __init__(self, instance: AllocationInstance, stop: Callable[[], bool]) -> None:
         self.instance = instance
         self.best: Allocation | None = None
-        self.work = 0.0  # units, about a second each
+        self.work = 0.0  # units, about a second each; a look at a plan takes `per_plan`
         self._stop = stop
         self._seen: set[bytes] = set()
         per_pair = _SECONDS_PER_PAIR if instance.capacity is None else _SECONDS_PER_FLOW
         used = 1.0 if instance.stations is None else instance.stations / max(instance.sites, 1)
-        self._per_plan = _SECONDS_PER_LOOK + per_pair * used * instance.row.size
+        pairs = used * instance.row.size
+        if instance.split:
+            pairs = transported_pairs(pairs, instance.points)
+        self.per_plan = _SECONDS_PER_LOOK + per_pair * pairs
 
     def look(self, open_sites: NDArray[np.bool_]) -> Allocation | None:
         """Serve from a set of sites and keep the best plan; None if there is none, or the set is known."""
@@ -53,7 +56,7 @@ class AllocationSearch:
         if key in self._seen:
             return None
         self._seen.add(key)
-        self.work += self._per_plan
+        self.work += self.per_plan
         share = serve(self.instance, open_sites)
         if share is None:
             return None
@@ -139,7 +142,7 @@ class AllocationSearch:
     def _move_together(self, open_sites: NDArray[np.bool_], end: float) -> None:
         """Take the best move of all each time (Kuehn & Hamburger 1963; Resende & Werneck 2004)."""
         while self.work < end and not self._stop():
-            self.work += self._per_plan
+            self.work += self.per_plan
             moves = _Moves(self.instance, open_sites)
             site_in, site_out = moves.best()
             if site_in < 0 and site_out < 0:
@@ -153,8 +156,32 @@ class AllocationSearch:
     def _move_one_by_one(self, open_sites: NDArray[np.bool_], end: float) -> None:
         """Try moves in the order of their promise, and take the first that saves."""
         plan = self.look(open_sites)
+        if plan is None and self.best is not None and (self.best.open_sites == open_sites).all():
+            plan = self.best  # looked at before
+        if plan is not None and self.instance.stations is None:
+            plan = self._closed_together(plan, end)
         while plan is not None:
             plan = self._first_better(plan, end)
+
+    def _closed_together(self, plan: Allocation, end: float) -> Allocation:
+        """Close many sites at a time, those that serve little first, and fewer where that does not save."""
+        many = int((plan.open_sites & ~self.instance.opened).sum()) // 2
+        while many > 1 and self.work < end and not self._stop():
+            closed = plan.open_sites.copy()
+            closed[self._leaving(plan)[:many]] = False
+            found = self.look(closed) if self._may_serve(closed) else None
+            if found is not None and found.cost < plan.cost * (1.0 - _LEAST):
+                plan = found
+            else:
+                many //= 2
+        return plan
+
+    def _leaving(self, plan: Allocation) -> NDArray[np.int64]:
+        """Return the sites that may be closed, those that serve the least for their cost first."""
+        served = np.bincount(self.instance.site, plan.share, self.instance.sites)
+        opened = np.flatnonzero(plan.open_sites & ~self.instance.opened)
+        worth = served[opened] / np.maximum(self.instance.opening[opened], 1e-300)
+        return opened[np.argsort(worth, kind="stable")]
 
     def _first_better(self, plan: Allocation, end: float) -> Allocation | None:
         for candidate in self._neighbours(plan):
@@ -172,11 +199,7 @@ class AllocationSearch:
             for site, out in _Moves(instance, plan.open_sites).most_promising():
                 yield _changed(plan.open_sites, site, out)
             return
-        served = np.bincount(instance.site, plan.share, instance.sites)
-        opened = np.flatnonzero(plan.open_sites & ~instance.opened)
-        leaving = opened[
-            np.argsort(served[opened] / np.maximum(instance.opening[opened], 1e-300), kind="stable")
-        ]
+        leaving = self._leaving(plan)
         saved = _Moves(instance, plan.open_sites).savings()
         others = np.flatnonzero(~plan.open_sites & ~instance.closed)
         coming = others[np.argsort(-saved[others], kind="stable")]

@@ -65,6 +65,11 @@ def _nearest(
     return share
 
 
+def transported_pairs(pairs: float, points: int) -> float:
+    """Return how many of the pairs of so many demand points a transportation problem begins with."""
+    return pairs if pairs <= _MANY else min(pairs, float(_NEAREST * points))
+
+
 def _transported(instance: AllocationInstance, usable: NDArray[np.bool_]) -> NDArray[np.float64] | None:
     """Transport the demand; of very many pairs by each demand point's nearest ones, as many as it takes."""
     if int(usable.sum()) <= _MANY:
@@ -102,8 +107,9 @@ class _Transport:
         self.instance = instance
         self.pairs = np.flatnonzero(usable & (instance.demand[instance.row] > 0.0))
         if nearest is not None:
-            row = instance.row[self.pairs]
-            self.pairs = self.pairs[np.arange(row.size) - np.searchsorted(row, row) < nearest]
+            count = np.bincount(instance.row[self.pairs], minlength=instance.points)
+            first = np.repeat(np.cumsum(count) - count, count)
+            self.pairs = self.pairs[np.arange(self.pairs.size) - first < nearest]
         self.row, self.site = instance.row[self.pairs], instance.site[self.pairs]
         self.demand, self.capacity = _in_units(instance.demand, instance.capacity)
         self.flow = np.zeros(self.pairs.size, np.int64)
@@ -165,8 +171,8 @@ def _in_units(
     """Return demands and capacities in whole units: theirs where they are whole, else very small ones."""
     total = float(demand.sum())
     capacity = np.minimum(capacity, total)
-    if total <= _FINEST and bool((demand == np.floor(demand)).all()):
-        return demand.astype(np.int64), np.floor(capacity * (1.0 + _ROOM)).astype(np.int64)
+    if total <= _FINEST and all(bool((part == np.floor(part)).all()) for part in (demand, capacity)):
+        return demand.astype(np.int64), capacity.astype(np.int64)
     scale = _FINEST / max(total, np.finfo(float).tiny)
     units = np.where(demand > 0.0, np.maximum(np.rint(demand * scale), 1.0), 0.0)
     return units.astype(np.int64), np.floor(capacity * scale * (1.0 + _ROOM)).astype(np.int64)

@@ -20,7 +20,13 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _LEAST = 0.1  # of a limit of work: what a backend gets at least, whatever has been spent
+_WRITTEN = 30_000  # variables and rows that are given to a backend in a second, at the least
 _ENDED = 0.98  # of its seconds: a backend that took as many was ended by them
+
+
+def time_to_ask(run: Run, size: int) -> bool:
+    """Say whether so many variables and rows can be handed to a backend in the time that is left."""
+    return run.seconds_left is None or size <= _WRITTEN * run.seconds_left
 
 
 def ask(
@@ -52,8 +58,13 @@ def ask(
     Returns
     -------
     object or None
-        What `believe` returns; None where the backend failed, or its answer turned out to be wrong.
+        What `believe` returns; None where the backend failed, its answer turned out to be wrong, or the time
+        that is left would go by while the model is handed over.
     """
+    if not time_to_ask(run, matrix.objective.size + matrix.row_lower.size):
+        run.by_clock = True
+        run.notes.append("too much is left for a backend in the time; the bound is the best found without it")
+        return None
     work = run.limits.work_limit
     if work is not None:
         work = max(work - run.worked, _LEAST * work)

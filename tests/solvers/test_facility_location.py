@@ -291,3 +291,12 @@ def test_events_never_get_worse() -> None:
     assert bests[-1] == solution.objective
     assert bounds[-1] <= solution.objective * (1 + 1e-9)
     assert {"search", "bound", "solve"} <= {event.stage for event in events}
+
+
+def test_whole_demand_is_split_among_capacities_that_are_not_whole() -> None:
+    """Three stations of 8/3 take eight demand points of 1, though none takes three whole ones."""
+    cost = np.tile([0.0, 1.0, 2.0, 9.0], (8, 1))
+    solution = solvers.facility_location(cost, np.ones(4), np.full(4, 8 / 3))
+    assert solution.status == "optimal"
+    assert solution.selected.tolist() == [0, 1, 2]
+    assert solution.objective == pytest.approx(3.0 + 8 / 3 * (0 + 1 + 2))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import time
 from dataclasses import replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
@@ -55,11 +56,12 @@ class CpSat:
         """
         from ortools.sat.python import cp_model  # noqa: PLC0415 - loaded when first used
 
+        began = time.perf_counter()
         built, variables, scale = _build(cp_model, model)
         if hooks.start is not None:
             built.proto.solution_hint.vars.extend(range(len(variables)))
             built.proto.solution_hint.values.extend(np.round(hooks.start).astype(int).tolist())
-        solver = _solver(cp_model, limits)
+        solver = _solver(cp_model, limits, time.perf_counter() - began)
         if hooks.report is not None:
             solver.best_bound_callback = lambda bound: hooks.report(None, bound / scale)
         watcher = _solution_watcher(cp_model, hooks, scale)
@@ -152,7 +154,8 @@ def _limit(value: float, infinite: int) -> int:
     return int(value) if np.isfinite(value) else infinite
 
 
-def _solver(cp_model: Any, limits: Limits) -> Any:
+def _solver(cp_model: Any, limits: Limits, spent: float) -> Any:
+    """Set the solver up; what has been spent on building counts as its time too."""
     solver = cp_model.CpSolver()
     parameters = solver.parameters
     parameters.num_workers = limits.threads or os.cpu_count() or 1
@@ -164,7 +167,7 @@ def _solver(cp_model: Any, limits: Limits) -> Any:
     # A fixed schedule of the workers: the same seed gives the same plan.
     parameters.interleave_search = True
     if limits.time_limit is not None:
-        parameters.max_time_in_seconds = limits.time_limit
+        parameters.max_time_in_seconds = max(limits.time_limit - spent, 0.0)
     if limits.work_limit is not None:
         parameters.max_deterministic_time = _WORK_PER_UNIT * limits.work_limit
     return solver

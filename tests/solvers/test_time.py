@@ -1,0 +1,107 @@
+"""A run that is asked to stop: how soon it looks, and what it answers; counted in looks, not in seconds."""
+
+from __future__ import annotations
+
+import functools
+import threading
+
+import numpy as np
+import pytest
+
+from chargeplan import solvers
+from chargeplan.solvers import asking, center, median, median_dual
+from chargeplan.solvers.cliques import cliques, partition
+from chargeplan.solvers.models import keywords
+from chargeplan.solvers.models.keywords import Asked
+from chargeplan.solvers.solution import Limits, Run
+
+RNG = np.random.default_rng(4)
+POINTS, SITES = RNG.random((20, 2)), RNG.random((9, 2))
+DISTANCE = np.linalg.norm(POINTS[:, None] - SITES, axis=2)
+BETWEEN = np.linalg.norm(SITES[:, None] - SITES, axis=2)
+DEMAND = RNG.integers(1, 9, 20).astype(float)
+CAPACITY = np.full(9, DEMAND.sum() / 3)
+
+QUESTIONS = {
+    "p_center": (solvers.p_center, (DISTANCE, 3)),
+    "p_median": (solvers.p_median, (DISTANCE, DEMAND, 3)),
+    "capacitated_p_median": (solvers.capacitated_p_median, (DISTANCE, DEMAND, 4, CAPACITY)),
+    "facility_location": (solvers.facility_location, (DISTANCE, np.ones(9))),
+    "capacitated_facility_location": (solvers.facility_location, (DISTANCE, np.ones(9), CAPACITY, DEMAND)),
+    "capacitated_set_covering": (solvers.capacitated_set_covering, (DISTANCE < 0.5, CAPACITY, DEMAND)),
+    "p_dispersion": (solvers.p_dispersion, (BETWEEN, 4)),
+    "minimum_separation": (solvers.minimum_separation, (BETWEEN, 0.4)),
+}
+
+
+class StopsAt:
+    """A cancel that is set from its so-many-th look on."""
+
+    def __init__(self, look: int) -> None:
+        self.looks, self.look = 0, look
+
+    def is_set(self) -> bool:
+        """Count the look."""
+        self.looks += 1
+        return self.looks > self.look
+
+
+@functools.cache
+def optimum(name: str) -> float:
+    """What a run that nobody stops finds and proves."""
+    model, arrays = QUESTIONS[name]
+    solution = model(*arrays, threads=1)
+    assert solution.status == "optimal"
+    return solution.objective
+
+
+@pytest.mark.parametrize("look", [0, 1, 3, 10, 40])
+@pytest.mark.parametrize("name", list(QUESTIONS))
+def test_a_run_stopped_at_any_look_has_a_plan_and_a_true_bound(name: str, look: int, monkeypatch) -> None:
+    """Wherever it is stopped, in tables that are read in parts too, plan and bound enclose the optimum."""
+    model, arrays = QUESTIONS[name]
+    best = optimum(name)
+    for room in (center, median, median_dual):
+        monkeypatch.setattr(room, "_CELLS", 30)
+    stopped = model(*arrays, threads=1, cancel=StopsAt(look))
+    assert stopped.selected is not None
+    below, above = sorted((stopped.bound, stopped.objective))
+    assert below <= best * (1 + 1e-9)
+    assert above >= best * (1 - 1e-9)
+
+
+@pytest.mark.parametrize("name", list(QUESTIONS))
+def test_a_run_that_is_stopped_by_its_first_event_ends(name: str) -> None:
+    """Whoever sets cancel on the first event gets what was known then."""
+    model, arrays = QUESTIONS[name]
+    cancel = threading.Event()
+    solution = model(*arrays, threads=1, cancel=cancel, on_event=lambda _: cancel.set())
+    assert solution.selected is not None
+    assert solution.bound is not None
+
+
+def test_the_limit_begins_with_the_call(monkeypatch) -> None:
+    """What reading the arguments takes is taken off the time; a hundredth of it is always left."""
+    asked = Asked(time_limit=10.0)
+    now = [asked._asked_at + 4.0]
+    monkeypatch.setattr(keywords.time, "perf_counter", lambda: now[0])
+    assert asked.limits.time_limit == pytest.approx(6.0)
+    now[0] += 50.0
+    assert asked.limits.time_limit == pytest.approx(0.1)
+    assert Asked().limits.time_limit is None
+
+
+@pytest.mark.parametrize("limit", [None, 2.0])
+def test_a_backend_is_asked_only_with_the_time_to_hand_the_model_over(limit: float | None) -> None:
+    """Without a limit always, else for models as large as the time allows."""
+    run = Run(Limits(time_limit=limit), maximise=False)
+    assert asking.time_to_ask(run, 10)
+    assert asking.time_to_ask(run, 10_000_000) == (limit is None)
+
+
+def test_groups_of_a_stopped_run_are_still_groups() -> None:
+    """Sites that a stopped partition has not come to stand alone; half a cover by cliques is none."""
+    groups = partition(BETWEEN, 0.6, StopsAt(3).is_set)
+    assert sorted(np.concatenate(groups).tolist()) == list(range(9))
+    assert all((BETWEEN[np.ix_(group, group)] < 0.6).all() for group in groups)
+    assert cliques(BETWEEN, 0.6, StopsAt(3).is_set) == []
