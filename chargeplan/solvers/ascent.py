@@ -45,8 +45,6 @@ def ascend(
         Asked between steps whether to stop.
     best
         Objective of a plan, which tells how long a step should be; None where none is known.
-    steps
-        How many at most.
 
     Returns
     -------
@@ -54,26 +52,25 @@ def ascend(
         With the best multipliers found.
     """
     dual = _Dual(model, best)
-    point = dual.start()
-    kept, proven, highest = (point, 0.0), -np.inf, -np.inf
+    point = highest = dual.start()
+    at = highest_at = dual.evaluate(point)
+    kept = dual.fair(point, at.limit)
     way, pace, worse = np.zeros(point.size), 1.0, 0
     for _ in range(_STEPS):
-        at = dual.evaluate(point)
-        worse += 1
-        if at.bound > highest:
-            highest, worse, fair = at.bound, 0, dual.fair(point, at.limit)
-            bound = dual.evaluate(fair, at.limit).bound
-            kept, proven = ((fair, at.limit), bound) if bound > proven else (kept, proven)
-        if worse == _PATIENCE:
-            pace, worse = pace / 2, 0
-            if pace < _SLOWEST:
-                break
         way = at.slope + _DEFLECTION * way
         length = float(way @ (dual.scale * way))
-        if length <= 0.0 or dual.most <= at.bound or stop():
+        if length <= 0.0 or dual.most <= at.bound or pace < _SLOWEST or stop():
             break
         point = dual.permitted(point + pace * (dual.most - at.bound) / length * dual.scale * way)
-    return Relaxation(dual.in_matrix_order(*kept))
+        at = dual.evaluate(point)
+        worse += 1
+        if at.bound > highest_at.bound:
+            highest, highest_at, worse = point, at, 0
+        if worse == _PATIENCE:
+            pace, worse = pace / 2, 0
+            kept = max(kept, dual.fair(highest, highest_at.limit), key=_proven)
+    kept = max(kept, dual.fair(highest, highest_at.limit), key=_proven)
+    return Relaxation(dual.in_matrix_order(kept))
 
 
 @dataclass(frozen=True)
@@ -83,6 +80,19 @@ class _At:
     bound: float
     slope: NDArray[np.float64]
     limit: float
+
+
+@dataclass(frozen=True)
+class _Fair:
+    """A vector and a multiplier of the limit by which no site is paid more than it costs; their bound."""
+
+    point: NDArray[np.float64]
+    limit: float
+    bound: float
+
+
+def _proven(fair: _Fair) -> float:
+    return fair.bound
 
 
 class _Dual:
@@ -170,7 +180,7 @@ class _Dual:
         opened[site] = 1.0 - max(used[last] - model.limit, 0.0) / model.usage[site]
         return float(gain[order[last]]), opened
 
-    def fair(self, point: NDArray[np.float64], limit: float) -> NDArray[np.float64]:
+    def fair(self, point: NDArray[np.float64], limit: float) -> _Fair:
         """Return the vector with rows paying less, so that no site is paid more than it costs.
 
         What such multipliers prove holds for the sites that reduction dropped as well: they serve no more
@@ -183,13 +193,13 @@ class _Dual:
         paying = rows * np.minimum.reduceat(part[self._rows.indices], self._rows.indptr[:-1])
         result = point.copy()
         result[: rows.size] = np.where(self.model.must, paying, point[: rows.size] + rows - paying)
-        return result
+        return _Fair(result, limit, self.evaluate(result, limit).bound)
 
-    def in_matrix_order(self, point: NDArray[np.float64], limit: float) -> NDArray[np.float64]:
+    def in_matrix_order(self, fair: _Fair) -> NDArray[np.float64]:
         """Order the multipliers as the rows of the matrix form: rows that must hold first."""
-        rows, targets = self._multipliers(point)
-        must = self.model.must
-        return np.concatenate((rows[must], rows[~must], targets, [limit][: self.model.limit is not None]))
+        rows, targets = self._multipliers(fair.point)
+        must, limit = self.model.must, [fair.limit][: self.model.limit is not None]
+        return np.concatenate((rows[must], rows[~must], targets, limit))
 
     def _guess(self) -> NDArray[np.float64]:
         """Return what each part is like: half the value of a row, or what its cheapest site asks of it."""

@@ -54,6 +54,7 @@ _FIRST_SHARE = 0.25  # of the time, for the first search
 _LP_SEARCH, _LP_SEARCH_SHARE = 4.0, 0.05  # units of work beside the LP, and part of the limit at most
 _BESIDE = 0.25  # units of work for the search beside another way, for each of that way's
 _GLANCE = 0.2  # units of work for a first plan where a bound, or branching, takes moments
+_LEAST = 0.05  # and where prices are asked at once
 # Units of work, and strands, among the sites that pay before what is left goes to a backend.
 _NARROW, _STRANDS = 0.1, 2
 _LITTLE = 0.5  # of the entries of a coverage, that what prices leave is solved at once
@@ -156,8 +157,10 @@ class _Work:
         search = Search(self.model, self.run.limits.seed)
         small = self.model.coverage.nnz <= _SMALL
         branching = self.chosen is None and branch_cut.fits(self.model)
-        self._search(search, _GLANCE if small or branching else _FIRST_SEARCH, self._over(_FIRST_SHARE))
-        if small and self.model.limit is not None:
+        narrow = small and self.model.limit is not None
+        first = _LEAST if narrow else _GLANCE if small or branching else _FIRST_SEARCH
+        self._search(search, first, self._over(_FIRST_SHARE))
+        if narrow:
             self._narrow()
             if self.run.done():
                 return

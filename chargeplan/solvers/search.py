@@ -26,7 +26,7 @@ _SECONDS_PER_SITE = 4e-9  # of a step of the search for the most value, which lo
 _ENOUGH = 1000.0  # steps per row and site and unit of work that a search can make use of
 _CHUNK = 0.1  # units of work between two looks at the clock
 _LITTLE, _PER_ROW = 0.1, 5  # reduced cost of a site of the core, in usual costs, and sites of each row
-_WIDE = 3.0  # of a limit, as many sites as use so many times of it
+_WIDE = 2.5  # of a limit, as many sites as use so many times of it
 _APART = 2**31  # between the seeds of one search, and so farther than what anybody asks for
 
 
