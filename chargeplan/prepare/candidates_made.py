@@ -85,7 +85,7 @@ def made_sites(
     )
     sites = layer_sites(site_layer, features, kinds)
     made = len(sites)
-    notes = [f"{made} sites of {len(source.frame)} features ({_WORDS[rule.method]})"]
+    notes = [*source.remarks, f"{made} sites of {len(source.frame)} features ({_WORDS[rule.method]})"]
     notes += table.attrs.get("remarks", ())
     if exclude is not None:
         sites, left_out = leave_out_inside(sites, exclude)

@@ -23,7 +23,6 @@ from chargeplan.prepare.people_demand import Factor, ev_demand
 from chargeplan.prepare.people_points import gather_people
 from chargeplan.prepare.people_raster import read_people_raster
 from chargeplan.prepare.points import Points
-from chargeplan.prepare.urbanisation import urbanisation
 from chargeplan.units import format_length
 
 if TYPE_CHECKING:
@@ -143,27 +142,38 @@ def _of_raster(
 def _of_layer(
     layer: PeopleLayer, ev: EvDemand | None, files: Files, area: gpd.GeoDataFrame | None
 ) -> tuple[gpd.GeoDataFrame, list[str]]:
-    surface = (shapely.get_dimensions(np.asarray(files.open(layer).geometry.array, dtype=object)) == 2).any()
+    frame = files.open(layer)
+    surface = (shapely.get_dimensions(np.asarray(frame.geometry.array, dtype=object)) == 2).any()
     features = load(layer, layer.name, files.open, POLYGONS if surface else POINTS)
     places = _people_of(layer, ev, features)
-    total, count = float(places["people"].sum()), len(places)
-    if surface:
-        cell = layer.cell_m or _CELL
-        cells = _spread(places, cell, ev, whole=layer.whole)
-        rounded = float(cells["people"].sum())
-        note = f"{total:,.0f} in {count} polygons are spread over {len(cells)} cells of {format_length(cell)}"
-        note += "" if abs(rounded - total) < 0.5 else f", {rounded:,.0f} in whole people of each polygon"
-    elif layer.cell_m is not None:
-        lived = places[places["people"] > 0]
-        cells = gather_people(lived, layer.cell_m, sums=["weight"]) if len(lived) else lived
-        note = f"{total:,.0f} at {count} points are gathered in {len(cells)} cells of {layer.cell}"
-    else:
-        cells = places[places["people"] > 0].reset_index(drop=True)
-        note = f"{total:,.0f} at {count} points, of which {len(cells)} have any"
-    if len(cells) == 0:
+    lived = places[places["people"] > 0].reset_index(drop=True)
+    if len(lived) == 0:
         raise InputError("nobody lives there")
-    kept, notes = _inside(cells, area)
-    return kept, [f"{layer.file}: {note}", *notes]
+    cells, note = _cells_of_polygons(layer, ev, lived) if surface else _cells_of_points(layer, lived)
+    if len(cells) == 0:
+        raise InputError("nobody lives there, in whole people")
+    kept, outside = _inside(cells, area)
+    total = f"{lived['people'].sum():,.0f} people in {len(places)} features"
+    return kept, [f"{layer.file}: {said}" for said in (*features.remarks, f"{total}, {note}{outside}")]
+
+
+def _cells_of_polygons(
+    layer: PeopleLayer, ev: EvDemand | None, places: gpd.GeoDataFrame
+) -> tuple[gpd.GeoDataFrame, str]:
+    """Spread polygons over cells, and say so."""
+    cell = layer.cell_m or _CELL
+    cells = _spread(places, cell, ev, whole=layer.whole)
+    total = float(cells["people"].sum())
+    rounded = "" if abs(total - places["people"].sum()) < 0.5 else f", {total:,.0f} in whole people of each"
+    return cells, f"spread over {len(cells)} cells of {format_length(cell)}{rounded}"
+
+
+def _cells_of_points(layer: PeopleLayer, places: gpd.GeoDataFrame) -> tuple[gpd.GeoDataFrame, str]:
+    """Gather points in cells, or leave them as they are, and say so."""
+    if layer.cell_m is None:
+        return places, f"at {len(places)} points"
+    cells = gather_people(places, layer.cell_m, sums=["weight"])
+    return cells, f"gathered in {len(cells)} cells of {format_length(layer.cell_m)}"
 
 
 def _people_of(layer: PeopleLayer, ev: EvDemand | None, features: Features) -> gpd.GeoDataFrame:
@@ -209,18 +219,17 @@ def _spread(places: gpd.GeoDataFrame, cell: float, ev: EvDemand | None, *, whole
     return found
 
 
-def _inside(cells: gpd.GeoDataFrame, area: gpd.GeoDataFrame | None) -> tuple[gpd.GeoDataFrame, list[str]]:
-    """Keep those inside polygons, whose borders count as inside."""
+def _inside(cells: gpd.GeoDataFrame, area: gpd.GeoDataFrame | None) -> tuple[gpd.GeoDataFrame, str]:
+    """Keep those inside polygons, whose borders count as inside, and say how many live outside."""
     if area is None:
-        return cells, []
+        return cells, ""
     kept = np.zeros(len(cells), dtype=bool)
     tree = shapely.STRtree(np.asarray(area.geometry.array))
     kept[tree.query(shapely.points(positions(cells)), predicate="intersects")[0]] = True
     if not kept.any():
         raise InputError("nobody lives in the area")
     outside = float(cells["people"].to_numpy()[~kept].sum())
-    note = f"{outside:,.0f} of them live outside the area and are left out"
-    return cells[kept].reset_index(drop=True), [note]
+    return cells[kept].reset_index(drop=True), f"; {outside:,.0f} live outside the area and are left out"
 
 
 # --- what they charge, and where they live -----------------------------------------------------------------
@@ -248,12 +257,13 @@ def _said(name: str, factor: SourcedFactor) -> str:
 
 def _classed(table: gpd.GeoDataFrame) -> tuple[gpd.GeoDataFrame, list[str]]:
     """Add the degree of urbanisation, and list the urban centres."""
+    from chargeplan.prepare.urbanisation import urbanisation  # noqa: PLC0415 - loads when it is needed
+
     classed, centres = urbanisation(table)
     listed = [
-        f"{number} with {people:,.0f} people on {area} km2"
+        f"{number} with {people:,.0f} people on {area:,} km2"
         for number, people, area in zip(
             centres["centre"], centres["people"], centres["area_km2"], strict=True
         )
     ]
-    words = f"{len(listed)} urban centres"
-    return classed, [f"{words}: {'; '.join(listed)}" if listed else words]
+    return classed, [f"urban centres: {'; '.join(listed)}" if listed else "no urban centre"]

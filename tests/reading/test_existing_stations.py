@@ -11,6 +11,7 @@ from shapely import LineString, Point, box
 
 from chargeplan.errors import InputError
 from chargeplan.prepare.datum import wgs84_to_gcj02
+from chargeplan.problem import Problem
 
 TABLE = (
     "code,lon,lat,name,operator,access,always_open,connectors,kw,ports,state\n"
@@ -260,3 +261,20 @@ def test_stations_that_look_shifted(region) -> None:
     declared = [one, {**other, "datum": "gcj02"}]
     for network in ({}, {"network": {"file": "roads.gpkg"}}):
         assert not any("looks shifted" in said for said in region.read(existing=declared, **network).warnings)
+
+
+def test_layers_given_in_python(town) -> None:
+    """Files of existing stations and of places stand beside layers that are given as tables."""
+    demand = gpd.GeoDataFrame(geometry=[Point(113, 28)], crs=4326)
+    stations = str(town.folder / "stations.csv")
+    problem = Problem(
+        demand=demand,
+        sites=demand,
+        standards=[{"radius": "1 km"}],
+        objective={"minimise": "cost"},
+        existing=[table(file=stations)],
+        candidates=[{"name": "made", "file": stations, "method": "kmeans", "number": 2, "kind": "heap"}],
+        kinds={"heap": {"cost": 3}, "sites": {"cost": 2}},
+    )
+    assert problem.sites.cost.tolist() == [2, 3, 3, 0, 0, 0, 0, 0]
+    assert [source.name for source in problem.inputs] == [stations]

@@ -71,7 +71,7 @@ def test_census_areas_are_spread(town, whole) -> None:
     assert ((points.weight % 1 == 0).all()) == whole
     assert len(points) > 30
     assert problem.warnings == (
-        f"people dwellers: census.gpkg: 1,801 in 2 polygons are spread over {len(points)} cells of 300 m",
+        f"people dwellers: census.gpkg: 1,801 people in 2 features, spread over {len(points)} cells of 300 m",
     )
     assert "census.gpkg" in [source.name for source in problem.inputs]
 
@@ -81,8 +81,8 @@ def test_parts_of_people(town) -> None:
     census(town, pop=[100.4, 50.4])
     problem = town.read(people=people())
     assert demand(problem).weight.sum() == 150
-    assert "151 in 2 polygons" in problem.warnings[0]
-    assert "150 in whole people of each polygon" in problem.warnings[0]
+    assert "151 people in 2 features" in problem.warnings[0]
+    assert "150 in whole people of each" in problem.warnings[0]
     assert demand(town.read(people=people(whole=False))).weight.sum() == pytest.approx(150.8)
 
 
@@ -98,10 +98,10 @@ def test_points_stay_or_are_gathered(town) -> None:
     problem = town.read(people=layer)
     points = demand(problem)
     assert (len(points), points.weight.sum()) == (160, 400)
-    assert "400 at 200 points, of which 160 have any" in problem.warnings[0]
+    assert "400 people in 200 features, at 160 points" in problem.warnings[0]
     problem = town.read(people={**layer, "cell": "1 km"})
     gathered = demand(problem)
-    assert f"400 at 200 points are gathered in {len(gathered)} cells of 1 km" in problem.warnings[0]
+    assert f"400 people in 200 features, gathered in {len(gathered)} cells of 1 km" in problem.warnings[0]
     assert len(gathered) < 30
     assert len(set(gathered.ids)) == len(gathered)
     for side in ("east", "west"):
@@ -158,7 +158,7 @@ def test_only_people_in_an_area(town, kind) -> None:
     (said,) = [each for each in problem.warnings if "outside the area" in each or "outside" in each]
     left_out = 1200 - demand(problem).weight.sum()
     if kind != "raster":  # of a raster those are counted that lie in the tile that is read
-        assert f"{left_out:,.0f} of them live outside the area and are left out" in said
+        assert f"; {left_out:,.0f} live outside the area and are left out" in said
 
 
 @pytest.mark.parametrize("kind", ["raster", "polygons", "points", "cells"])
@@ -210,7 +210,7 @@ def test_the_degree_of_urbanisation(town) -> None:
     problem = town.read(people=layer, standards=standards)
     assert 150_000 < demand(problem).weight.sum() <= 180_000
     (said,) = [each for each in problem.warnings if "urban centre" in each]
-    assert said.startswith("people dwellers: 1 urban centres: 1 with 1")
+    assert said.startswith("people dwellers: urban centres: 1 with 1")
 
 
 @pytest.mark.parametrize(

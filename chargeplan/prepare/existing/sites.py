@@ -143,9 +143,8 @@ def _of_openstreetmap(layer: ExistingLayer, files: Files) -> gpd.GeoDataFrame:
         table = existing.stations_of_openstreetmap(frame, file=layer.file)
     except InputError as error:
         raise InputError([_in_file(fault, rows.tolist()) for fault in error.faults]) from None
-    if others:
-        left_out = f"{others} features that are no charging stations are left out"
-        table.attrs["remarks"] = (*table.attrs.get("remarks", ()), left_out)
+    left_out = [f"{others} features that are no charging stations are left out"] if others else []
+    table.attrs["remarks"] = (*features.remarks, *table.attrs.get("remarks", ()), *left_out)
     return table
 
 
