@@ -66,19 +66,12 @@ class Case:
     optimal: bool = True
 
 
-def spopt(size: str, _data: Path | None) -> Iterator[Case]:
-    """List tables of distances, beside PySAL spopt and plain solvers."""
-    if size == "full":
-        yield from _spopt_covering(5_000, 500, 12_000.0, 20, 120.0, ("spopt", *PLAIN))
-        yield from _spopt_distances(1_000, 100, 10, 120.0, ("spopt", *PLAIN[:-1]))  # spopt's is CBC's model
-    else:
-        yield from _spopt_covering(300, 60, 6_000.0, 5, 2.0, ("spopt", "HiGHS"))
-        yield from _spopt_distances(60, 20, 4, 2.0, ("spopt", "HiGHS"))
+def coverings(size: str, _data: Path | None) -> Iterator[Case]:
+    """List coverings by tables of distances, beside PySAL spopt and plain solvers."""
+    full = size == "full"
+    points, sites, side, stations = (5_000, 500, 12_000.0, 20) if full else (300, 60, 6_000.0, 5)
+    seconds, who = (120.0, ("spopt", *PLAIN)) if full else (2.0, ("spopt", "HiGHS"))
 
-
-def _spopt_covering(
-    points: int, sites: int, side: float, stations: int, seconds: float, who: tuple[str, ...]
-) -> Iterator[Case]:
     def table() -> tuple[Within, np.ndarray]:
         demand, places = _city(points, sites, side)
         weight = np.random.default_rng(0).integers(1, 100, points).astype(float)
@@ -98,9 +91,12 @@ def _spopt_covering(
     yield Case(group, f"maximal covering, {shape}, p = {stations}", maximal, seconds, who, asked=asked)
 
 
-def _spopt_distances(
-    points: int, sites: int, stations: int, seconds: float, who: tuple[str, ...]
-) -> Iterator[Case]:
+def distances(size: str, _data: Path | None) -> Iterator[Case]:
+    """List tables of distances, beside PySAL spopt and plain solvers."""
+    full = size == "full"
+    points, sites, stations = (1_000, 100, 10) if full else (60, 20, 4)
+    seconds, who = (120.0, ("spopt", *PLAIN[:-1])) if full else (2.0, ("spopt", "HiGHS"))  # spopt's is CBC's
+
     def median() -> PMedian:
         return PMedian(*_square(points, sites), stations)
 
@@ -171,7 +167,8 @@ def million(size: str, _data: Path | None) -> Iterator[Case]:
 
 
 PROGRAMS: dict[str, Callable[[str, Path | None], Iterator[Case]]] = {
-    "spopt": spopt,
+    "coverings": coverings,
+    "distances": distances,
     "city": city,
     "czt": czt,
     "optima": optima,

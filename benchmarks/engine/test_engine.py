@@ -51,7 +51,7 @@ def test_every_solver_answers(who: str) -> None:
     reason = absent(who)
     if reason is not None:
         pytest.skip(reason)
-    case = replace(next(PROGRAMS["spopt"]("small", None)), seconds=1.0)
+    case = replace(next(PROGRAMS["coverings"]("small", None)), seconds=1.0)
     (row,) = run.compared(case, [who], threads=1, runs=1)
     assert not row.fault
     assert row.status in {"optimal", "feasible"}
