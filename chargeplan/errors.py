@@ -79,6 +79,8 @@ class Fault:
         What is wrong and, where it helps, what would be right.
     file, layer, row, column
         The place; `row` counts data rows from 1 as a person would, without a header.
+    position
+        Where on the Earth, if that is known: longitude, latitude in degrees, WGS-84.
     """
 
     message: str
@@ -86,6 +88,7 @@ class Fault:
     layer: str | None = None
     row: int | None = None
     column: str | None = None
+    position: tuple[float, float] | None = None
 
     def __str__(self) -> str:
         named = (("layer", self.layer), ("row", self.row), ("column", self.column))

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from chargeplan.audit import AuditReport
     from chargeplan.audit.reprove import Reproof
+    from chargeplan.errors import Fault
     from chargeplan.plan import Plan, PlanRecord
     from chargeplan.problem import Problem, Standard
 
@@ -41,7 +42,7 @@ CHECKED = {
     "block-certificate": "the blocks in certificate.json add up to it",
     "backend": "the solver backend's own word; what certificate.json proves beside it was added up afresh",
 }
-RIGHT = {"Demand points", "Weight", "Before", "Covered", "Farthest"}
+RIGHT = {"#", "Row", "Demand points", "Weight", "Before", "Covered", "Farthest"}
 WIDTH, INDENT = 110, 10
 MOST_BLOCKS = 10  # printed of those that are not proven again
 
@@ -76,6 +77,21 @@ class Report:
             f"{standard.name}: {line}" for standard in problem.standards for line in standard.not_planned
         )
         self._caveats(problem, problem.warnings, [*problem.not_planned, *lines])
+
+    def faults(self, faults: Sequence[Fault]) -> None:
+        """Say what is wrong with inputs, a row for every problem place."""
+        heads = ("#", "File", "Layer", "Row", "Column", "Longitude, latitude", "What is wrong")
+        places = [(fault.layer, fault.row, fault.column, fault.position) for fault in faults]
+        said = [any(value is not None for value in column) for column in zip(*places, strict=True)]
+        there = [True, True, *said, True]
+        table = _table(*(head for head, used in zip(heads, there, strict=True) if used))
+        for number, fault in enumerate(faults, 1):
+            lon_lat = "" if fault.position is None else "{:.5f}, {:.5f}".format(*fault.position)
+            cells = (fault.file, fault.layer, fault.row, fault.column, lon_lat, fault.message)
+            texts = [f"{number:,}", *("" if cell is None else printable(str(cell)) for cell in cells)]
+            table.add_row(*(text for text, used in zip(texts, there, strict=True) if used))
+        self._console.print(Text("Problem places", style="bold red"))
+        self._console.print(table)
 
     def plan(
         self, problem: Problem, plan: Plan, before: AuditReport | None, folder: Path, files: Iterable[str]

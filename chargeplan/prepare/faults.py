@@ -27,15 +27,38 @@ class Faults:
         As the scenario names them.
     found
         What was found so far.
+    places
+        Where the layer's rows are, once that is known: their numbers, ascending, and (N, 2) positions.
     """
 
     file: str
     layer: str
     found: list[Fault] = field(default_factory=list)
+    places: list[tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]] = field(default_factory=list)
 
     def add(self, message: str, *, row: int | None = None, column: str | None = None) -> None:
         """Note one fault."""
-        self.found.append(Fault(message, file=self.file, layer=self.layer, row=row, column=column))
+        place = (self.file, self.layer, row, column)
+        self.found.append(Fault(message, *place, position=None if row is None else self._position(row)))
+
+    def locate(self, rows: npt.NDArray[np.int64], degrees: npt.NDArray[np.float64]) -> None:
+        """Say where the rows are, for the faults that are found from now on.
+
+        Parameters
+        ----------
+        rows
+            (N,) row numbers in the file, ascending.
+        degrees
+            (N, 2) longitude, latitude in WGS-84; whatever is no place on the Earth is left out.
+        """
+        self.places[:] = [(rows, degrees)]
+
+    def _position(self, row: int) -> tuple[float, float] | None:
+        for rows, degrees in self.places:
+            at = int(np.searchsorted(rows, row))
+            if at < len(rows) and rows[at] == row and (np.abs(degrees[at]) <= (180.0, 90.0)).all():
+                return float(degrees[at, 0]), float(degrees[at, 1])
+        return None
 
     def add_rows(
         self,

@@ -167,6 +167,7 @@ def _checked(
 ) -> Features:
     """Note rows without usable geometry, which become None; round the others, in WGS-84."""
     geometry = np.array(frame.geometry.array, dtype=object)  # a copy: the frame is the caller's
+    faults.locate(rows, _middles(geometry, datum))
     sound = _whole(geometry, rows, kinds, faults)
     remarks: tuple[str, ...] = frame.attrs.get("remarks", ())
     if kinds is POINTS:
@@ -183,6 +184,13 @@ def _checked(
     geometry[~sound] = None
     settled = gpd.GeoDataFrame(frame.drop(columns=frame.geometry.name), geometry=geometry, crs=WGS84)
     return Features(faults.layer, settled, rows, faults, remarks)
+
+
+def _middles(geometry: npt.NDArray[np.object_], datum: Datum) -> npt.NDArray[np.float64]:
+    """Find about where each row is, whatever is wrong with it: the middle of its bounds; NaN if nowhere."""
+    bounds = shapely.bounds(geometry)
+    bounds[~(np.abs(bounds) <= (180.0, 90.0) * 2).all(axis=1)] = np.nan
+    return _settled((bounds[:, :2] + bounds[:, 2:]) / 2, datum)
 
 
 def _crossed(geometry: npt.NDArray[np.object_]) -> tuple[str, ...]:
@@ -212,7 +220,7 @@ def _whole(
     faults.add_rows(wrong, rows, lambda at: f"is a {given[at]}; read are {asked}", column="geometry")
     broken = ~absent & ~wrong & _has_nonfinite(geometry)
     bounds = np.where(broken[:, None], np.nan, shapely.bounds(geometry))
-    wide = ~absent & ~wrong & (bounds[:, 2] - bounds[:, 0] > _HALF)
+    wide = ~absent & ~wrong & (bounds[:, 2] / 2 - bounds[:, 0] / 2 > _HALF / 2)  # halves do not overflow
     says = "is more than 180 degrees wide: split it where it crosses the 180th meridian"
     faults.add_rows(wide, rows, lambda _: says, column="geometry")
     faults.add_rows(broken, rows, lambda _: "the position is missing or not a number", column="geometry")

@@ -22,7 +22,8 @@ from chargeplan.problem import Problem
 
 BOUNDS = """
 import resource, signal
-signal.alarm(10)
+signal.alarm(60)  # however busy the machine is
+signal.setitimer(signal.ITIMER_PROF, 10)  # of work
 with open("/proc/self/statm") as file:
     pages = int(file.read().split()[0])
 resource.setrlimit(resource.RLIMIT_AS, (pages * resource.getpagesize() + 2**30,) * 2)

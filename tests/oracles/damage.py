@@ -19,7 +19,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-LONGEST = 10  # seconds that a reading may take
+LONGEST = 10  # seconds of work that a reading may take
+WAITED = 60  # seconds after which it hangs, however busy the machine is
 MOST = 2**30  # bytes that it may take
 _NUMBERS = (
     b"1e999",
@@ -116,7 +117,8 @@ def hunt(names: Sequence[str], seed: int, numbers: range, *, until: float = math
         if not tried:
             yield Found(names[0], begin, f"did not begin: {run.stderr[-2000:]}")
             return
-        how = "took too long" if run.returncode == -signal.SIGALRM else f"ended with {run.returncode}"
+        late = run.returncode in (-signal.SIGALRM, -signal.SIGPROF)
+        how = "took too long" if late else f"ended with {run.returncode}"
         yield Found(*reversed(cases[tried[-1]]), f"the process {how}: {run.stderr[-2000:]}")
         begin = tried[-1] + 1
 
@@ -139,8 +141,10 @@ def _read_many(names: Sequence[str], seed: int, numbers: Sequence[int], begin: i
             number, name = cases[case]
             _damage(sound[name], random.Random(f"{name} {seed} {number}"))
             _tell(tried=case)
-            signal.alarm(LONGEST)
+            signal.alarm(WAITED)
+            signal.setitimer(signal.ITIMER_PROF, LONGEST)
             _read(FORMATS[name][2], next(iter(sound[name])), case)
+            signal.setitimer(signal.ITIMER_PROF, 0)
             signal.alarm(0)
 
 

@@ -1,0 +1,131 @@
+"""`chargeplan check`: the problem places in a table, on a map and as GeoJSON."""
+
+from __future__ import annotations
+
+import json
+from html.parser import HTMLParser
+
+import pytest
+
+SCRIPT = "<script>alert(1)</script>"
+DEMAND = f"""\
+id,lon,lat,weight
+"{SCRIPT}",113.0,28.00,10
+"{SCRIPT}",113.0,28.01,20
+c,113.0,28.02,-3
+d,200,28.03,40
+"""
+
+
+class Page(HTMLParser):
+    """The elements of a page, with their attributes, and its text."""
+
+    def __init__(self, content: str) -> None:
+        super().__init__()
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.text = ""
+        self.feed(content)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attrs)))
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+    def all(self, tag: str) -> list[dict[str, str | None]]:
+        return [attributes for name, attributes in self.elements if name == tag]
+
+
+@pytest.fixture
+def broken(town):
+    (town / "demand.csv").write_text(DEMAND, encoding="utf-8")
+    return town
+
+
+def test_faults_are_a_table(broken, run) -> None:
+    """Every fault is a row on stdout, with its place on the Earth; stderr counts them and names the files."""
+    done = run("check", ".")
+    assert done.returncode == 2
+    assert done.stderr == "Error: 4 faults in demand.csv\n"
+    lines = done.stdout.splitlines()
+    assert lines[0].strip() == "Problem places"
+    assert [head.strip() for head in lines[1].split("  ") if head.strip()] == [
+        "#",
+        *("File", "Layer", "Row", "Column", "Longitude, latitude", "What is wrong"),
+    ]
+    (negative,) = (line for line in lines if "-3 is negative" in line)
+    assert negative.split()[1:7] == ["demand.csv", "streets", "3", "weight", "113.00000,", "28.02000"]
+
+
+def test_faults_of_the_scenario_are_a_table(town, run) -> None:
+    """What is wrong with the scenario file itself has no place in a layer."""
+    (town / "scenario.toml").write_text("schema = 7", encoding="utf-8")
+    done = run("check", ".", "--map", "map.html")
+    assert (done.returncode, "Row" in done.stdout.splitlines()[1]) == (2, False)
+    page = Page((town / "map.html").read_text(encoding="utf-8"))
+    assert page.all("svg") == []
+    assert "there are no service standards" in page.text
+
+
+def test_map(broken, run) -> None:
+    """A marker for every fault that has a place, leading to its row; and the same bytes the next time."""
+    assert run("check", ".", "--map", "map.html").returncode == 2
+    content = (broken / "map.html").read_bytes()
+    page = Page(content.decode())
+    numbers = {circle["id"] for circle in page.all("circle")}
+    assert len(numbers) == 3
+    assert len(page.all("circle")) == 3
+    assert {f"fault-{number}" for number in range(1, 5)} <= {row.get("id") for row in page.all("tr")}
+    assert {link["href"] for link in page.all("a")} <= {
+        f"#{element['id']}" for _, element in page.elements if element.get("id")
+    }
+    assert "4 faults; 3 with a place on the map" in page.text
+    assert run("check", ".", "--map", "map.html").returncode == 2
+    assert (broken / "map.html").read_bytes() == content
+
+
+def test_nothing_of_a_layer_runs_in_the_map(broken, run) -> None:
+    """Names are words, whatever they hold; and the page forbids itself all that is not its own style."""
+    run("check", ".", "--map", "map.html")
+    page = Page((broken / "map.html").read_text(encoding="utf-8"))
+    assert SCRIPT in page.text
+    assert page.all("script") == page.all("img") == []
+    assert not any(key.startswith("on") for _, attributes in page.elements for key in attributes)
+    (policy,) = (meta["content"] for meta in page.all("meta") if "http-equiv" in meta)
+    assert policy == "default-src 'none'; style-src 'unsafe-inline'"
+
+
+def test_geojson(broken, run) -> None:
+    """The problem places as a layer: a point where the place is known, null where it is not."""
+    assert run("check", ".", "--map", "places.geojson").returncode == 2
+    features = json.loads((broken / "places.geojson").read_text(encoding="utf-8"))["features"]
+    found = {row["properties"]["message"]: row for row in features}
+    assert found["-3 is negative"]["geometry"] == {"type": "Point", "coordinates": [113, 28.02]}
+    assert found["-3 is negative"]["properties"]["row"] == 3
+    assert [row["geometry"] for text, row in found.items() if "out of range" in text] == [None]
+
+
+def test_a_sound_scenario_has_a_map(town, run) -> None:
+    """Where nothing is wrong, the map shows the layers, and says so."""
+    done = run("check", ".", "--map", "map.html")
+    assert (done.returncode, done.stderr) == (0, "")
+    page = Page((town / "map.html").read_text(encoding="utf-8"))
+    assert "Nothing is wrong with these layers." in page.text
+    assert (len(page.all("svg")), page.all("circle"), page.all("table")) == (1, [], [])
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("map.png", "--map writes .html or .geojson"),
+        ("there.geojson", "is there already"),
+        ("no/such.html", "cannot be written"),
+    ],
+)
+def test_targets_that_are_refused(town, run, name, message) -> None:
+    """A layer is never overwritten, and what cannot be written is said."""
+    (town / "there.geojson").write_text("mine", encoding="utf-8")
+    done = run("check", ".", "--map", name)
+    assert done.returncode == 2
+    assert message in done.stderr
+    assert (town / "there.geojson").read_text(encoding="utf-8") == "mine"
