@@ -14,7 +14,7 @@ from chargeplan.prepare.osm.build import Request, build
 from chargeplan.prepare.osm.corridors import corridor_pieces, entered
 from chargeplan.prepare.osm.extract import Extract
 from chargeplan.prepare.osm.roads import read_roads
-from chargeplan.prepare.polylines import Polylines
+from chargeplan.prepare.polylines import Polylines, geodesic
 from chargeplan.problem import Problem
 
 STREET = {"highway": "residential"}
@@ -78,6 +78,38 @@ def test_the_nearest_road_may_lie_beyond_the_antimeridian():
     assert line.tolist() == [0, 0, 1]
     assert foot.round(6).tolist() == [[179.9999, 0.5], [179.9999, 0.0], [-179.99, 0.5]]
     assert share == pytest.approx([0.75, 0.5, 0.75], abs=1e-3)
+
+
+def test_the_nearest_road_is_the_same_around_any_meridian():
+    """Roads on both sides of 0 degrees turned by 180: for every place the same road, as far away."""
+    rng = np.random.default_rng(11)
+    begin = rng.uniform([-2.0, 50.0], [2.0, 53.0], (80, 2))
+    end = begin + rng.normal(0.0, 0.2, (80, 2))
+    end[:, 0] = np.copysign(end[:, 0], begin[:, 0])  # none crosses the meridian
+    places = rng.uniform([-3.0, 40.0], [3.0, 65.0], (300, 2))
+    found = []
+    for turn in (0.0, 180.0):
+        ends = np.stack([begin, end], axis=1) - np.sign(begin[:, None, :]) * [turn, 0.0]
+        at = places - np.sign(places) * [turn, 0.0]
+        line, _, foot = nearest_on_lines(at, Polylines.of(shapely.linestrings(ends)))
+        found.append((line, geodesic(at, foot)))
+    np.testing.assert_array_equal(found[0][0], found[1][0])
+    np.testing.assert_allclose(found[0][1], found[1][1], rtol=1e-9, atol=1e-6)
+
+
+def test_places_far_north_of_all_roads_find_the_nearest_one():
+    """The plane of the search is made for the roads; places where its scale is quite wrong lose nothing."""
+    rng = np.random.default_rng(12)
+    begin = rng.uniform([5.0, 50.0], [25.0, 56.0], (60, 2))
+    ends = np.stack([begin, begin + rng.normal(0.0, 0.5, (60, 2))], axis=1)
+    lines = Polylines.of(shapely.linestrings(ends))
+    places = rng.uniform([5.0, 45.0], [25.0, 75.0], (60, 2))
+    _, _, foot = nearest_on_lines(places, lines)
+    share = np.linspace(0.0, 1.0, 300)[:, None, None]
+    along = (ends[:, 0] + share * (ends[:, 1] - ends[:, 0])).reshape(-1, 2)
+    for place, away in zip(places, geodesic(places, foot).tolist(), strict=True):
+        best = geodesic(np.broadcast_to(place, along.shape), along).min()
+        assert away <= best * 1.02  # far away the foot is that of a flat Earth
 
 
 # --- writing and traffic ---------------------------------------------------------------------------------
