@@ -88,6 +88,7 @@ class Blocks(BaseModel):
 
     bound: Bound
     scale: Scale
+    backend: str = Field("ortools:cp-sat", description="who proved the blocks; files of 0.1 do not say")
     bounds: list[int] = Field(description="what is proven of each block, in units of 2^-scale")
     rows: dict[str, PlacedRows]
     shares: Shares

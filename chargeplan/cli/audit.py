@@ -11,7 +11,7 @@ import typer
 
 from chargeplan.cli.exits import Exit
 from chargeplan.cli.interrupt import Interruption
-from chargeplan.cli.reprove import DEFAULT_BACKEND, AuditProgress, find_backend, prove_again
+from chargeplan.cli.reprove import DEFAULT_BACKEND, AuditProgress, another, find_backend, prove_again
 from chargeplan.errors import Fault, InputError, json_printable
 from chargeplan.events import Event
 
@@ -60,9 +60,13 @@ def audit(
         bool, typer.Option("--reprove", help="Prove every block of a block certificate again.")
     ] = False,
     backend: Annotated[
-        str,
-        typer.Option(help="Who proves blocks again; not ortools:cp-sat, which proved them.", metavar="NAME"),
-    ] = DEFAULT_BACKEND,
+        str | None,
+        typer.Option(
+            help="Who proves blocks again; not who proved them first, as certificate.json says.",
+            metavar="NAME",
+            show_default=DEFAULT_BACKEND,
+        ),
+    ] = None,
     block_time_limit: Annotated[
         float, typer.Option(help="Seconds for each block; one that takes longer counts with what is proven.")
     ] = 60.0,
@@ -77,7 +81,7 @@ def audit(
     import chargeplan as cp
     from chargeplan.audit import check_plan
 
-    engine = find_backend(backend) if reprove else None
+    engine = find_backend(backend or DEFAULT_BACKEND) if reprove else None
     _check_numbers(block_time_limit, threads)
     reproof, interrupted = None, False
     with AuditProgress(quiet=False) as progress:
@@ -89,11 +93,12 @@ def audit(
             blocks = _blocks(given, stations)
             with Interruption(progress) as interruption:
                 if blocks is not None and not faults:
+                    engine = another(engine, blocks, named=backend is not None)
                     reproof = prove_again(
                         problem, blocks, engine, block_time_limit, threads, progress, interruption.cancel
                     )
                 interrupted = interruption.cancel.is_set()
-    _show(report, given, faults, reproof, backend, as_json=as_json)
+    _show(report, given, faults, reproof, "" if engine is None else engine.name, as_json=as_json)
     _end(report, faults, reproof, stations, interrupted=interrupted)
 
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from chargeplan.solvers.matrix import MatrixModel
 
 DEFAULT_BACKEND = "ortools:scip"
-PROVED_FIRST = "ortools:cp-sat"  # what the engine proves blocks with
+SECOND_BACKEND = "ortools:highs"  # where the default one proved the blocks first
 
 
 class AuditProgress(Progress):
@@ -39,15 +39,37 @@ def find_backend(name: str) -> Backend:
     ------
     InputError, BackendUnavailable
         It is unknown or not installed.
-    BadParameter
-        It is the one that proved them first.
     """
     from chargeplan.solvers import backends
 
-    backend = backends.find(name)
-    if backend.name == PROVED_FIRST:
-        raise typer.BadParameter(f"--backend: {PROVED_FIRST} proved the blocks first; name another")
-    return backend
+    return backends.find(name)
+
+
+def another(backend: Backend, blocks: Mapping[str, Any], *, named: bool) -> Backend:
+    """Return a backend if it is not the one that proved the blocks first, else another.
+
+    Parameters
+    ----------
+    backend
+        Found by `find_backend`.
+    blocks
+        ``blocks`` of certificate.json.
+    named
+        Whether a person has asked for it.
+
+    Raises
+    ------
+    BadParameter
+        It was asked for, and proved them first.
+    """
+    from chargeplan.audit.certificate_file import read_blocks
+
+    first = read_blocks(blocks).backend
+    if backend.name != first:
+        return backend
+    if named:
+        raise typer.BadParameter(f"--backend: {first} proved the blocks first; name another")
+    return find_backend(SECOND_BACKEND)
 
 
 def prove_again(

@@ -38,8 +38,9 @@ def certificate_record(
         integers in units of 2^-scale), ``u`` (by standard, the demand points with a multiplier above 0),
         ``lambda`` (by standard with a share) and ``mu`` (of the limit). Where the bound is a backend's word,
         the best certificate stands beside it with the bound that it proves itself. Where blocks prove more,
-        ``blocks`` holds them: ``scale``, ``bounds`` (of each block), ``rows`` (by standard, the block of each
-        demand point that is in one), ``shares`` (what an open site pays in a block), ``lambda`` and ``mu``.
+        ``blocks`` holds them: ``scale``, ``backend`` (who proved them), ``bounds`` (of each block), ``rows``
+        (by standard, the block of each demand point that is in one), ``shares`` (what an open site pays in a
+        block), ``lambda`` and ``mu``.
     """
     certificate: DualCertificate | None = solution.certificate
     if certificate is None:
@@ -70,6 +71,7 @@ def _blocks(
     return {
         "bound": certificate.bound(model),
         "scale": certificate.scale,
+        "backend": certificate.backend,
         "bounds": certificate.bounds.tolist(),
         "rows": {standard.name: _places(standard, certificate.block[rows]) for standard, rows, _ in named},
         "shares": {

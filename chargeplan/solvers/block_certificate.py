@@ -23,6 +23,7 @@ import numpy as np
 from scipy.sparse import csr_array, hstack
 
 from chargeplan.errors import InputError, WrongAnswer
+from chargeplan.solvers import exact
 from chargeplan.solvers.backends.base import Hooks
 from chargeplan.solvers.matrix import MatrixModel
 from chargeplan.solvers.solution import Limits
@@ -110,6 +111,8 @@ class BlockCertificate:
         (E,) int64: what an open site pays in a block. A site that is not named pays nothing there.
     bounds
         (B,) int64 what is proven of each block.
+    backend
+        Who proved them.
     """
 
     scale: int
@@ -120,6 +123,7 @@ class BlockCertificate:
     part: NDArray[np.int64]
     share: NDArray[np.int64]
     bounds: NDArray[np.int64]
+    backend: str = exact.BACKEND
 
     def bound(self, model: CoveringModel) -> float:
         """Add up what is proven, once arithmetic finds the shares in order.

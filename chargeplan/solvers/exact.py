@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 R = TypeVar("R")
 
+BACKEND = "ortools:cp-sat"  # by its name among the backends
 WORK_PER_UNIT = 0.25  # CP-SAT's deterministic seconds in a unit of work
 _NOISE = 1e-6  # of a bound that is whole
 _GLANCE = 0.1  # seconds between two looks at the clock

@@ -306,6 +306,17 @@ def test_options_that_make_no_sense(in_blocks, command, options):
     assert command(str(in_blocks), "--reprove", *options)[0] == 2
 
 
+def test_blocks_are_proven_again_by_another_backend(in_blocks, change, command):
+    """The certificate says who proved them; by default another one does, and that one is refused by name."""
+    change(certificate={"blocks": BLOCKS | {"backend": "ortools:scip"}})
+    code, out, _ = command(str(in_blocks), "--reprove", "--json")
+    assert code == 0
+    assert json.loads(out)["plan"]["reproof"]["backend"] == "ortools:highs"
+    code, _, err = command(str(in_blocks), "--reprove", "--backend", "ortools:scip")
+    assert code == 2
+    assert "ortools:scip proved the blocks first" in " ".join(err.split())
+
+
 def test_a_plan_without_blocks_has_nothing_to_prove_again(folder, command):
     """A dual certificate is verified as a whole already."""
     code, out, err = command(str(folder), "--reprove")
