@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 
 _STARTING = 1.0  # seconds from the command's call to here, about
+_GRACE = 4.0  # seconds that the command may take beyond its limit, where reading was slow
+_LEAST = 0.1  # seconds for solving, however long reading took
 
 
 class Clock:
@@ -24,9 +26,11 @@ class Clock:
         Returns
         -------
         float or None
-            A quarter of the limit at least.
+            A quarter of the limit, where reading was slow, as far as the command then still ends a few
+            seconds after it; a moment at least.
         """
         if limit is None or not limit > 0.0:
             return limit  # none, or one that solving refuses
         reading = time.monotonic() - self._began
-        return max(limit - _STARTING - 2 * reading, limit / 4)
+        left = limit - _STARTING - 2 * reading
+        return max(left, min(limit / 4, left + _GRACE), _LEAST)

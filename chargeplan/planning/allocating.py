@@ -15,15 +15,15 @@ from scipy.sparse import csr_array, vstack
 
 from chargeplan.errors import InputError
 from chargeplan.plan.record import InfeasibleRecord
-from chargeplan.planning.covering import cover_demand, open_sites, without_bound
+from chargeplan.planning.covering import beside, cover_demand, open_sites, without_bound
 from chargeplan.planning.distances import metres_of
 from chargeplan.planning.formulate import station_prices
+from chargeplan.planning.radius_needed import radii_needed
 from chargeplan.planning.recording import Outcome
 from chargeplan.scenario import Objective
 from chargeplan.solvers.allocation_engine import solve
 from chargeplan.solvers.models.capacitated_covering import capacitated_set_covering
 from chargeplan.solvers.models.facility_location import allocation_instance
-from chargeplan.solvers.solution import relative_gap
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -87,10 +87,7 @@ def allocate_demand(problem: Problem, coverage: Sequence[csr_array], attempts: A
     if found.status == "infeasible":
         return _rest(problem, coverage, found, attempts)
     opened = open_sites(found, instance.opened)
-    bound = found.bound
-    if bound is not None and found.objective is not None:
-        bound = min(bound, found.objective)
-    found = replace(found, bound=bound, gap=relative_gap(found.objective, bound))
+    found = beside(found, found.objective)
     return Outcome(
         solution=found,
         open=opened,
@@ -199,7 +196,11 @@ def _rest(
     rest = cover_demand(problem, coverage, attempts, Objective(minimise=objective.minimise))
     short = "the sites within reach have too little room" + "".join(f": {note}" for note in found.notes)
     why = rest.infeasible or InfeasibleRecord(
-        reasons=[short], uncoverable={}, radius_needed_m={}, limit=None, limit_needed=None
+        reasons=[short],
+        uncoverable={},
+        radius_needed_m=radii_needed(problem, coverage),
+        limit=None,
+        limit_needed=None,
     )
     note = "the stations cover the demand, and may have too little room for it"
     solution = without_bound(rest.solution)

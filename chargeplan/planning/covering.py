@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
@@ -12,6 +12,7 @@ from chargeplan.planning.formulate import formulate
 from chargeplan.planning.infeasible import as_far_as_possible, explain, least_limit, without_unreachable
 from chargeplan.planning.proof import certificate_record
 from chargeplan.planning.recording import Outcome
+from chargeplan.solvers.solution import Solution, relative_gap
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,7 +26,8 @@ if TYPE_CHECKING:
     from chargeplan.problem import Problem
     from chargeplan.scenario import Objective
     from chargeplan.solvers.models.covering import CoveringModel
-    from chargeplan.solvers.solution import Solution
+
+Answer = TypeVar("Answer", bound=Solution)
 
 
 def cover_demand(
@@ -94,6 +96,24 @@ def without_bound(solution: Solution) -> Solution:
         certificate=None,
         block_certificate=None,
     )
+
+
+def beside(solution: Answer, objective: float | None, *, maximise: bool = False) -> Answer:
+    """Put a solution's bound beside its objective as it is measured, which only rounding puts it beyond.
+
+    Parameters
+    ----------
+    solution
+        Its bound in what the scenario counts.
+    objective
+        Measured; None without a plan.
+    maximise
+        The sense.
+    """
+    bound = solution.bound
+    if objective is not None and bound is not None:
+        bound = max(bound, objective) if maximise else min(bound, objective)
+    return replace(solution, objective=objective, bound=bound, gap=relative_gap(objective, bound))
 
 
 def open_sites(solution: Solution, given: NDArray[np.bool_]) -> NDArray[np.bool_]:

@@ -15,9 +15,10 @@ import numpy as np
 from chargeplan import kernels
 from chargeplan.errors import InputError
 from chargeplan.plan.record import InfeasibleRecord
-from chargeplan.planning.covering import cover_demand, open_sites, without_bound
+from chargeplan.planning.covering import beside, cover_demand, open_sites, without_bound
 from chargeplan.planning.distances import Distances, measure, reserve_table
 from chargeplan.planning.formulate import check_limit
+from chargeplan.planning.radius_needed import radii_needed
 from chargeplan.planning.recording import Outcome
 from chargeplan.scenario import Objective
 from chargeplan.solvers.center import CenterInstance
@@ -29,7 +30,6 @@ from chargeplan.solvers.models.p_dispersion import p_dispersion
 from chargeplan.solvers.models.p_median import p_median
 from chargeplan.solvers.models.set_covering import set_covering
 from chargeplan.solvers.separation import SeparationInstance
-from chargeplan.solvers.solution import relative_gap
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -121,7 +121,7 @@ def _median(problem: Problem, distances: Distances, given: _Given, attempts: Att
         record = {
             "kind": "dual-certificate",
             "model": "p-median",
-            "bound": certificate.bound(instance) / total,
+            "bound": _over(_proven(found, certificate, instance), total),
             "scale": certificate.scale,
             "u": _multipliers(problem, distances, certificate.multipliers),
         }
@@ -140,7 +140,7 @@ def _center(problem: Problem, distances: Distances, given: _Given, attempts: Att
         record = {
             "kind": "dual-certificate",
             "model": "p-center",
-            "bound": certificate.bound(instance),
+            "bound": _proven(found, certificate, instance),
             "scale": certificate.covering.scale,
             "u": _multipliers(problem, distances, certificate.covering.rows),
         }
@@ -165,7 +165,7 @@ def _apart(problem: Problem, given: _Given, attempts: Attempts) -> Outcome:
             "bound": certificate.bound(instance),
             "groups": _groups(sites, certificate),
         }
-    return _outcome(found, open_sites(found, given.opened), found.objective, record)
+    return _outcome(found, open_sites(found, given.opened), found.objective, record, maximise=True)
 
 
 def _fitting(problem: Problem, attempts: Attempts) -> Outcome:
@@ -189,7 +189,7 @@ def _fitting(problem: Problem, attempts: Attempts) -> Outcome:
             "scale": certificate.scale,
             "groups": _groups(sites, certificate),
         }
-    return _outcome(found, open_sites(found, opened), found.objective, record)
+    return _outcome(found, open_sites(found, opened), found.objective, record, maximise=True)
 
 
 def _nearest_two(ids: NDArray[np.object_], between: NDArray[np.float64]) -> list[str]:
@@ -218,15 +218,17 @@ def _groups(sites: Sites, certificate: DispersionCertificate | SeparationCertifi
 
 
 def _outcome(
-    solution: Solution, opened: NDArray[np.bool_], objective: float | None, certificate: dict[str, Any]
+    solution: Solution,
+    opened: NDArray[np.bool_],
+    objective: float | None,
+    certificate: dict[str, Any],
+    *,
+    maximise: bool = False,
 ) -> Outcome:
-    """Put the bound beside the objective as it is measured, which it must not be better than by rounding."""
-    bound = solution.bound
-    if objective is not None and bound is not None:
-        bound = max(bound, objective) if "groups" in certificate else min(bound, objective)
+    """Put the bound beside the objective, in the certificate too where it proves that bound."""
+    solution = beside(solution, objective, maximise=maximise)
     if solution.bound_kind == "dual-certificate":
-        certificate = certificate | {"bound": bound}
-    solution = replace(solution, objective=objective, bound=bound, gap=relative_gap(objective, bound))
+        certificate = certificate | {"bound": solution.bound}
     return Outcome(solution, opened, objective, certificate)
 
 
@@ -242,6 +244,13 @@ def farthest(distances: Distances, opened: NDArray[np.bool_]) -> float:
     """Return the longest distance to the nearest open site; of the demand points that have a way."""
     near = distances.metres[:, opened].min(axis=1, initial=np.inf)
     return float(near[np.isfinite(near)].max(initial=0.0))
+
+
+def _proven(
+    found: Solution, certificate: MedianCertificate | CenterCertificate, instance: Any
+) -> float | None:
+    """Return what a certificate proves, which is the bound where no backend has proven more."""
+    return found.bound if found.bound_kind == "dual-certificate" else certificate.bound(instance)
 
 
 def _over(bound: float | None, total: float) -> float | None:
@@ -271,22 +280,32 @@ def _rest(
     found = cover_demand(problem, coverage, attempts, covering)
     counted = farthest if objective.counts == "farthest" else mean_distance
     value = None if found.solution.selected is None else counted(distances, found.open)
-    why = found.infeasible or _too_few(problem, distances, attempts)
+    why = found.infeasible or _too_few(problem, coverage, distances, attempts)
     note = "the stations serve the most weight within the radius, and are not those of the least distance"
     solution = without_bound(found.solution)
     solution = replace(solution, objective=value, notes=(*solution.notes, note))
     return Outcome(solution, found.open, value, {"kind": None, "bound": None}, why)
 
 
-def _too_few(problem: Problem, distances: Distances, attempts: Attempts) -> InfeasibleRecord:
+def _too_few(
+    problem: Problem, coverage: Sequence[csr_array], distances: Distances, attempts: Attempts
+) -> InfeasibleRecord:
     """Say how many stations are known to give every demand point a way to one, and keep what is required."""
     given, stations = _given(problem), problem.scenario.objective.stations
     new = (problem.sites.status != "existing").astype(np.float64)
     found = attempts.model(set_covering, np.isfinite(distances.metres), new, **given.keywords())
     known = "" if found.objective is None else f"; {found.objective:,.6g} are known to do"
+    if found.objective is not None and found.objective == found.bound:
+        known = f"; {found.objective:,.6g} can, and no less"
     reason = (
         f"{stations:,} new stations cannot keep the required standards and give every demand point of an aim "
         f"a way to one{known}"
     )
-    limits = {"limit": float(stations or 0), "limit_needed": found.objective}
-    return InfeasibleRecord(reasons=[reason], uncoverable={}, radius_needed_m={}, **limits)
+    return InfeasibleRecord(
+        reasons=[reason],
+        uncoverable={},
+        radius_needed_m=radii_needed(problem, coverage),
+        limit=float(stations or 0),
+        limit_needed=found.objective,
+        limit_at_least=found.bound,
+    )

@@ -12,11 +12,34 @@ from chargeplan.audit.pairs import has_way
 from chargeplan.planning.serve import ROUNDING, distance_to_last_needed
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
+    from collections.abc import Sequence
 
-    from chargeplan.problem import RoadAccess, Sites, Standard
+    from numpy.typing import NDArray
+    from scipy.sparse import csr_array
+
+    from chargeplan.problem import Problem, RoadAccess, Sites, Standard
 
 _CELLS = 4_000_000  # pairs of a demand point and a site that are measured at a time
+
+
+def radii_needed(problem: Problem, coverage: Sequence[csr_array]) -> dict[str, float | None]:
+    """Find the smallest radius of every required standard, as `radius_needed` does, by its name.
+
+    Parameters
+    ----------
+    problem
+        What is asked.
+    coverage
+        (N_k, M) relation of every standard.
+    """
+    permitted = (problem.sites.status != "forbidden").astype(np.int64)
+    return {
+        standard.name: radius_needed(
+            standard, problem.sites, relation.astype(np.int64) @ permitted >= standard.stations
+        )
+        for standard, relation in zip(problem.standards, coverage, strict=True)
+        if standard.required
+    }
 
 
 def radius_needed(standard: Standard, sites: Sites, coverable: NDArray[np.bool_]) -> float | None:

@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from chargeplan.solvers.solution import Limits
 
 
-_AFTER = 4.0  # times as long as covering: the audit covers anew, and adds up what the certificate says
+# Times as long as these stages took: the audit covers anew, and adds up what the certificate says.
+_AFTER = {"cover": 4.0, "measure": 1.0, "formulate": 4.0}
 
 
 class Stopwatch:
@@ -63,11 +64,12 @@ class Stopwatch:
     def left(self, limits: Limits) -> Limits:
         """End the stage that runs; return the limits with the time that is left for solving.
 
-        Serving and auditing the plan takes a few times as long as covering did, and up to a quarter of the
-        time is kept for it. A tenth of a second is left at least.
+        Serving and auditing the plan takes a few times as long as covering and measuring did, and up to a
+        quarter of the time is kept for it. A tenth of a second is left at least.
         """
         self.leave()
         if limits.time_limit is None:
             return limits
-        kept = min(_AFTER * self.seconds.get("cover", 0.0), limits.time_limit / 4)
+        after = sum(times * self.seconds.get(stage, 0.0) for stage, times in _AFTER.items())
+        kept = min(after, limits.time_limit / 4)
         return replace(limits, time_limit=max(limits.time_limit - self.elapsed - kept, 0.1))

@@ -111,7 +111,8 @@ class MedianCertificate:
         """Return (N,) distances beyond which no site saves anything of a multiplier."""
         price = self.multipliers * 2.0**-self.scale
         everywhere = np.where(self.multipliers > 0, np.inf, -1.0)
-        return np.divide(price * _WIDER, weight, out=everywhere, where=(weight > 0.0) & (price > 0.0))
+        np.divide(price * _WIDER, weight, out=everywhere, where=(weight > 0.0) & (price > 0.0))
+        return everywhere
 
 
 def weighted(

@@ -11,10 +11,18 @@ from chargeplan.solvers.solution import Limits
 
 @pytest.mark.parametrize(
     ("limit", "reading", "left"),
-    [(30.0, 3.0, 23.0), (10.0, 0.0, 9.0), (10.0, 60.0, 2.5), (None, 3.0, None), (-1.0, 3.0, -1.0)],
+    [
+        (30.0, 3.0, 23.0),
+        (10.0, 0.0, 9.0),
+        (10.0, 5.0, 2.5),
+        (10.0, 5.75, 1.5),
+        (10.0, 60.0, 0.1),
+        (None, 3.0, None),
+        (-1.0, 3.0, -1.0),
+    ],
 )
 def test_reading_and_writing_are_inside_the_limit(monkeypatch, limit, reading, left):
-    """Solving gets what reading leaves and writing will take, a quarter at least; nonsense is passed on."""
+    """Solving gets what reading leaves and writing will take, else a quarter, unless that ends too late."""
     now = [100.0]
     monkeypatch.setattr("time.monotonic", lambda: now[0])
     clock = Clock()
@@ -22,12 +30,23 @@ def test_reading_and_writing_are_inside_the_limit(monkeypatch, limit, reading, l
     assert clock.left(limit) == left
 
 
-@pytest.mark.parametrize(("cover", "left"), [(1.0, 6.5), (0.5, 7.5), (60.0, 0.1), (0.0, 10.0)])
-def test_the_audit_is_inside_the_limit(monkeypatch, cover, left):
-    """Of ten seconds, covering took some; serving and auditing take four times that, or get a quarter."""
+@pytest.mark.parametrize(
+    ("stage", "seconds", "left"),
+    [
+        ("cover", 1.0, 6.5),
+        ("cover", 0.5, 7.5),
+        ("cover", 60.0, 0.1),
+        ("cover", 0.0, 10.0),
+        ("measure", 1.0, 8.0),
+        ("formulate", 0.25, 8.75),
+        ("solve", 1.0, 9.0),
+    ],
+)
+def test_the_audit_is_inside_the_limit(monkeypatch, stage, seconds, left):
+    """Of ten seconds a stage took some; serving and auditing take some times that, or get a quarter."""
     now = [100.0]
     monkeypatch.setattr("time.perf_counter", lambda: now[0])
     watch = Stopwatch(None)
-    watch.enter("cover")
-    now[0] += cover
+    watch.enter(stage)
+    now[0] += seconds
     assert watch.left(Limits(time_limit=10.0)).time_limit == pytest.approx(left)

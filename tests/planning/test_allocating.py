@@ -111,6 +111,8 @@ def test_too_little_room_is_infeasible(town_of, tmp_path):
     plan = cp.solve(case.problem(tmp_path), gap=0.0, threads=1)
     assert (plan.status, plan.bound) == ("infeasible", None)
     assert "too little room" in plan.record.infeasible.reasons[0]
+    farthest = max(standard.max_distance_m for standard in plan.standards)
+    assert 0.0 < plan.record.infeasible.radius_needed_m["near"] <= farthest + 1e-3
     assert plan.record.audit.agrees, plan.record.audit.disagreements
 
 

@@ -110,7 +110,10 @@ def test_stations_that_cannot_be_reached_by_all(placed_cases, change, row_of_pla
     )
     plan = cp.solve(case.problem(tmp_path), gap=0.0)
     assert (plan.status, plan.record.stations.selected, plan.objective) == ("infeasible", 2, 100.0)
-    assert plan.record.infeasible.limit_needed == 3
+    why = plan.record.infeasible
+    assert (why.limit, why.limit_needed, why.limit_at_least) == (2, 3, 3)
+    assert why.reasons[0].endswith("; 3 can, and no less")
+    assert set(why.radius_needed_m) == {s.name for s in plan.standards if s.required}
     assert plan.record.audit.agrees, plan.record.audit.disagreements
 
 
