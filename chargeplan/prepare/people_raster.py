@@ -174,6 +174,14 @@ class _Raster:
         column, row = _moved(~self.source.transform, x, y)
         return _clipped(row, self.source.height), _clipped(column, self.source.width)
 
+    def reaches(
+        self, top: int, left: int, shape: tuple[int, ...], bounds: tuple[float, float, float, float]
+    ) -> bool:
+        """Say whether a tile may reach into a rectangle in the raster's CRS."""
+        row, column = top + np.array([0, 0, shape[0], shape[0]]), left + np.array([0, shape[1], 0, shape[1]])
+        low, high = (edge(self.places(row, column), axis=0) for edge in (np.min, np.max))
+        return bool((low <= bounds[2:]).all() and (high >= bounds[:2]).all())
+
     def places(self, row: npt.NDArray[Any], column: npt.NDArray[Any]) -> Floats:
         """(N, 2) positions in the raster's CRS of places counted in cells."""
         return np.column_stack(_moved(self.source.transform, column, row))
@@ -234,6 +242,9 @@ def _read(raster: _Raster, outline: shapely.Geometry | None, gather: int, *, who
         cells.negative += int((people < 0).sum())
         cells.unknown += int(np.isnan(people).sum())
         cells.least = min(cells.least, float(np.nanmin(people, initial=0.0)))
+        if shape is not None and not raster.reaches(top, left, people.shape, shape.bounds):
+            cells.outside += float(np.nansum(people))
+            continue
         row, column = np.nonzero(people > 0)
         count = people[row, column]
         row, column = row + top, column + left

@@ -56,8 +56,9 @@ def area(tmp_path):
 
 
 @pytest.mark.parametrize("with_area", [False, True])
-def test_everybody_of_a_raster_is_demand_or_counted(town, raster, area, with_area):
+def test_everybody_of_a_raster_is_demand_or_counted(town, raster, area, with_area, monkeypatch):
     """People far outside, outside the area and far from roads, and demand, are all the people there are."""
+    monkeypatch.setattr(people_raster, "_TILE", 16)  # some tiles lie outside as a whole
     rng = np.random.default_rng(3)
     people = rng.integers(0, 50, (120, 150))
     people[3, 4] = 1_000_000
