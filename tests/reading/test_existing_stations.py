@@ -278,3 +278,46 @@ def test_layers_given_in_python(town) -> None:
     )
     assert problem.sites.cost.tolist() == [2, 3, 3, 0, 0, 0, 0, 0]
     assert [source.name for source in problem.inputs] == [stations]
+
+
+def test_an_extract_of_openstreetmap(town) -> None:
+    """Its charging stations are read, and nothing else of it."""
+    osmium = pytest.importorskip("osmium")
+    file = town.folder / "town.osm.pbf"
+    writer = osmium.SimpleWriter(str(file))
+    tags = {"amenity": "charging_station", "name": "Hall", "capacity": "4"}
+    for number, given in ((1, tags), (2, {"amenity": "parking"})):
+        node = osmium.osm.mutable.Node(id=number, location=(113.0, 28.0), tags=given, version=1)
+        writer.add_node(node)
+    writer.close()
+    layer = {"name": "osm", "file": "town.osm.pbf", "source": "openstreetmap"}
+    assert standing(town.read(existing=[layer])) == {"osm-n1": 4}
+    said = faults(town.read, existing=[{**layer, "file": "none.osm.pbf"}])
+    assert said[0].startswith("none.osm.pbf, layer osm:")
+
+
+def test_counts_are_shown_by_check_and_kept_in_the_plan(town, chargeplan) -> None:
+    """What is left out, and why, stands on the screen and in plan.json."""
+    scenario = """
+schema = 1
+name = "town"
+demand = [{ name = "people", file = "demand.csv" }]
+sites = [{ name = "places", file = "sites.csv" }]
+standards = [{ name = "urban", demand = "people", radius = "9 km" }]
+objective = { minimise = "cost" }
+[[existing]]
+name = "city"
+file = "stations.csv"
+source = "table"
+access = ["public"]
+"""
+    town.write("scenario.toml", scenario)
+    shown = " ".join(chargeplan("check", ".", cwd=town.folder).stdout.split())
+    said = "access public: 1 stations are not, 1 do not say and are dropped"
+    assert said in shown
+    assert "Sites 4: 3 existing, 1 candidate" in shown  # one stood before, two count
+    solved = chargeplan("solve", ".", "-o", "plan", cwd=town.folder)
+    assert solved.returncode == 0
+    assert said in " ".join(solved.stdout.split())
+    (kept,) = json.loads((town.folder / "plan" / "plan.json").read_text(encoding="utf-8"))["warnings"]
+    assert said in kept
