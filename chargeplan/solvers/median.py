@@ -329,5 +329,7 @@ def _costs(instance: MedianInstance, sites: NDArray[np.int64]) -> NDArray[np.flo
     step = max(1, _CELLS // max(sites.size, 1))
     for start in range(0, len(cost), step):
         part = slice(start, start + step)
-        cost[part] = weighted(instance.distance[part][:, sites], instance.weight[part, None])
+        table = instance.distance[part]
+        table = table[:, sites] if instance.closed.any() else table
+        cost[part] = weighted(table, instance.weight[part, None])
     return cost

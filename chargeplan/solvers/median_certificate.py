@@ -129,12 +129,16 @@ def weighted(
     down
         Whether a product that may have been rounded is stepped down, so that it is not too large.
     """
+    if not down:
+        with np.errstate(invalid="ignore"):
+            product = distance * weight
+        product[np.isnan(product)] = np.inf  # infinity times nothing
+        return product
     finite = np.isfinite(distance)
     product = np.where(finite, distance, 0.0) * weight
-    if down:
-        whole = (np.floor(distance) == distance) & (np.floor(weight) == weight)
-        exact = (whole & (product <= 2.0**53)) | (weight == 1.0) | (product == 0.0)
-        product = np.where(exact, product, np.nextafter(product, 0.0))
+    whole = (np.floor(distance) == distance) & (np.floor(weight) == weight)
+    exact = (whole & (product <= 2.0**53)) | (weight == 1.0) | (product == 0.0)
+    product = np.where(exact, product, np.nextafter(product, 0.0))
     return np.where(finite, product, np.inf)
 
 
