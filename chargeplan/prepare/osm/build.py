@@ -152,13 +152,7 @@ def build(
     counts.update(places.counts)
     say("placing demand")
     population = None if people is None else people(_bounds(lines if area is None else area))
-    demand = _peopled(places.homes, population, counts)
-    demand = _inside(demand, area, "demand", counts)
-    if demand.empty:
-        raise InputError(Fault(_no_demand(request), file=str(request.osm)))
-    demand = _near(demand, reach, min(LONGEST_LEG, radius / 2.0), "demand", counts)
-    if demand.empty:
-        raise InputError(Fault("no road comes near any demand", file=str(request.osm)))
+    demand = _demand(request, places.homes, population, area, reach, counts)
     stations = _stations(places.stations, given, area, reach, counts)
     say("placing sites")
     if sites is None:
@@ -275,6 +269,25 @@ def _no_demand(request: Request) -> str:
     if request.population is not None:
         return f"nobody lives {where}, says the population"
     return f"nothing says where people live: no home and no residential area {where}; give a population"
+
+
+def _demand(
+    request: Request,
+    homes: Homes,
+    population: Population | None,
+    area: gpd.GeoDataFrame | None,
+    reach: Reach,
+    counts: Counter[str],
+) -> pd.DataFrame:
+    """Make the demand points inside the area that a road comes near."""
+    demand = _inside(_peopled(homes, population, counts), area, "demand", counts)
+    if demand.empty:
+        raise InputError(Fault(_no_demand(request), file=str(request.osm)))
+    longest = min(LONGEST_LEG, parse_length(request.radius) / 2.0)
+    demand = _near(demand, reach, longest, "demand", counts)
+    if demand.empty:
+        raise InputError(Fault("no road comes near any demand", file=str(request.osm)))
+    return demand
 
 
 # --- sites and stations ----------------------------------------------------------------------------------
