@@ -68,4 +68,5 @@ def _write(path: Path, scenario: str, faults: Sequence[Fault]) -> None:
         path.write_bytes(content)
     except OSError as error:
         raise InputError(Fault(f"cannot be written: {error.strerror}", file=str(path))) from None
-    typer.echo(f"The problem places are in {printable(str(path))}")
+    what = "The problem places are" if faults else "There are no problem places; the layers are"
+    typer.echo(f"{what} in {printable(str(path))}")

@@ -112,7 +112,7 @@ def _geometry(path: Path, table: pd.DataFrame) -> object:
     for name in _WKT_COLUMNS:
         if name in names:
             texts = table.pop(names[name])
-            with np.errstate(over="ignore"):  # it is no place, which is said with its row
+            with np.errstate(all="ignore"):  # it is no place, which is said with its row
                 return shapely.from_wkt(texts.to_numpy(dtype=object), on_invalid="ignore")
     pairs = ", ".join("/".join(pair) for pair in _POSITION_COLUMNS)
     there = ", ".join(map(str, table.columns))

@@ -196,6 +196,8 @@ REFUSED: list[tuple[str, Make, str]] = [
     ("demand.gpkg", POINTS.iloc[:0].to_file, "demand.gpkg, layer people: is empty"),
     ("demand.csv", table("a,inf,28,1"), "row 1, column geometry: the position is missing or not a number"),
     ("demand.csv", table("a,113,28,1", "b,NaN,28,1"), "row 2, column geometry: the position is missing"),
+    ("demand.csv", text("id,wkt\na,POINT (1e999 28)\n"), "row 1, column geometry: "),
+    ("demand.csv", text("id,wkt\na,POINT (1e308 28)\n"), "row 1, column geometry: .* out of range"),
     ("demand.geojson", feature("[NaN, 28]"), "demand.geojson"),
     ("demand.geojson", feature("[1e999, 28]"), "demand.geojson"),
     ("demand.csv", table("a,28,113,1", "b,28.1,113,1"), "longitude and latitude look swapped in 2 of 2 rows"),
