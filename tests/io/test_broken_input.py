@@ -305,6 +305,15 @@ def test_an_extract_cut_off(tmp_path, told) -> None:
         )
 
 
+def test_an_extract_of_other_text(tmp_path, told) -> None:
+    """Tags that are not UTF-8 are damage."""
+    path, *_ = make("OpenStreetMap", tmp_path / "town")
+    path.write_bytes(path.read_bytes().replace(b"house", b"h\xffuse"))
+    code, said = told("instances", "build", "--osm", path.name, "-o", "built")
+    assert code == 2
+    assert "town.osm.pbf: cannot be read, it is damaged or cut off: 'utf-8' codec" in said
+
+
 @pytest.mark.parametrize("make_file", [os.mkfifo, Path.mkdir, loop], ids=["pipe", "folder", "loop"])
 @pytest.mark.parametrize(
     ("given", "arguments"),

@@ -48,29 +48,31 @@ class Extract:
         """The day of the latest change of a road; blank where it is not said, or before they were read."""
         return self._date
 
-    def roads(self) -> Iterator[Way | Node]:
-        """Stream the ways of classes that cars use, with the positions of their nodes, and junctions."""
+    def roads(self) -> Iterator[tuple[Way | Node, dict[str, str]]]:
+        """Stream the ways of classes that cars use, with their nodes' positions, and junctions; with tags."""
         import osmium  # noqa: PLC0415 - an extra
 
         entities = osmium.osm.NODE | osmium.osm.WAY
         stream = osmium.FileProcessor(self.path, entities).with_locations()
         wanted = [("highway", "motorway_junction"), *(("highway", road) for road in SPEEDS)]
-        for thing in self._guarded(stream.with_filter(osmium.filter.TagFilter(*wanted))):
+        for thing, tags in self._guarded(stream.with_filter(osmium.filter.TagFilter(*wanted))):
             if thing.timestamp > _UNKNOWN:
                 self._date = max(self._date, f"{thing.timestamp:%Y-%m-%d}")
-            yield thing
+            yield thing, tags
 
-    def places(self, *keys: str) -> Iterator[Area | Node]:
-        """Stream the nodes and the areas (closed ways, multipolygons) that have one of some keys."""
+    def places(self, *keys: str) -> Iterator[tuple[Area | Node, dict[str, str]]]:
+        """Stream the nodes and areas (closed ways, multipolygons) that have one of some keys; with tags."""
         import osmium  # noqa: PLC0415
 
         stream = osmium.FileProcessor(self.path).with_areas(osmium.filter.KeyFilter(*keys))
         stream = stream.with_filter(osmium.filter.EntityFilter(osmium.osm.NODE | osmium.osm.AREA))
         yield from self._guarded(stream.with_filter(osmium.filter.KeyFilter(*keys)))
 
-    def _guarded(self, stream: FileProcessor) -> Iterator[Any]:
+    def _guarded(self, stream: FileProcessor) -> Iterator[tuple[Any, dict[str, str]]]:
+        """Read on, tags included, which need not be text in a damaged file."""
         try:
-            yield from stream
+            for thing in stream:
+                yield thing, dict(thing.tags)
         except (RuntimeError, UnicodeDecodeError) as error:  # of libosmium: it wraps what its threads met
             raise self._broken(error) from None
 

@@ -65,8 +65,7 @@ def read_places(extract: Extract) -> Places:
     rows: list[tuple[str, str, str, int, float, float]] = []
     stations: list[tuple[str, dict[str, str], float, float]] = []
     homes, counts = HomesGathering(), Counter[str]()
-    for thing in extract.places(*_KEYS):
-        tags = dict(thing.tags)
+    for thing, tags in extract.places(*_KEYS):
         outline = _outline(cast("Area", thing), to_wkb) if thing.is_area() else None
         if outline is not None:
             homes.add(tags, outline)

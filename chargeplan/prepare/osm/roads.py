@@ -162,8 +162,7 @@ class _Gathering:
         default_factory=lambda: {name: [] for name in ("id", "class", "name", "ref", "oneway", "speed")}
     )
 
-    def add(self, thing: Way | Node) -> None:
-        said = dict(thing.tags)
+    def add(self, thing: Way | Node, said: dict[str, str]) -> None:
         if thing.is_node():
             if said["highway"] == "motorway_junction":
                 self.junctions.append(thing.id)
@@ -229,8 +228,8 @@ def read_roads(extract: Extract) -> Roads:
         The extract is damaged, or has no such road.
     """
     gathering = _Gathering()
-    for thing in extract.roads():
-        gathering.add(thing)
+    for thing, said in extract.roads():
+        gathering.add(thing, said)
     if not gathering.size:
         raise InputError(Fault("holds no road that cars may use", file=str(extract.path)))
     return _noded(gathering)
