@@ -142,6 +142,8 @@ def _finest_scale(
     if not magnitude < _ROOM:
         raise InputError(f"costs and weights add up to {magnitude:.3g}; they must stay below {_ROOM:.3g}")
     largest = max(limit, float(targets.max(initial=0.0)), 1.0)
+    if largest > _WHOLE:
+        raise InputError(f"costs and weights are too far apart: one is worth {largest:.3g} of the other")
     return int(min(40.0, math.log2(_ROOM / max(magnitude, 1.0)), math.log2(_WHOLE / largest)))
 
 

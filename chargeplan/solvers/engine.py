@@ -16,6 +16,7 @@ import numpy as np
 from chargeplan.errors import BackendError, InputError, WrongAnswer
 from chargeplan.solvers import backends, branch_cut
 from chargeplan.solvers.ascent import ascend
+from chargeplan.solvers.asking import time_to_ask
 from chargeplan.solvers.backends.base import Feature, Hooks, checked, limits_for
 from chargeplan.solvers.blocks import BlockBound
 from chargeplan.solvers.bounds import Relaxation, lp_certificate, multipliers, relax
@@ -23,7 +24,7 @@ from chargeplan.solvers.fixing import proven, without_dear_sites
 from chargeplan.solvers.neighbourhood import Neighbourhoods
 from chargeplan.solvers.reduction import reduce
 from chargeplan.solvers.search import CoreSearch, Search
-from chargeplan.solvers.solution import Run, Solution
+from chargeplan.solvers.solution import Run, Solution, whole_bound
 from chargeplan.solvers.turns import Way, take_turns
 
 if TYPE_CHECKING:
@@ -50,8 +51,10 @@ _ASCENT_SHARE, _ASCENT_LEAST = (
     0.15,
     0.5,
 )  # of the time that is left, and seconds, for a bound before a large LP
+_REDUCE_SHARE = 0.5  # of the time, for reducing
 _FIRST_SHARE = 0.25  # of the time, for the first search
 _LP_SEARCH, _LP_SEARCH_SHARE = 4.0, 0.05  # units of work beside the LP, and part of the limit at most
+_LEAST_LEFT = 0.1  # of a limit of work: what a later stage gets at least, whatever has been spent
 _BESIDE = 0.25  # units of work for the search beside another way, for each of that way's
 _GLANCE = 0.2  # units of work for a first plan where a bound, or branching, takes moments
 _LEAST = 0.05  # and where prices are asked at once
@@ -116,6 +119,7 @@ def solve(
             )
         work.chosen = backends.find("ortools:highs")
     work.improve()
+    work.bound_at_least()
     return work.solution()
 
 
@@ -137,7 +141,8 @@ class _Work:
         self.original = model
         self.run = run
         self.chosen = chosen
-        self.reduction = reduce(model)
+        over = self._over(_REDUCE_SHARE)
+        self.reduction = reduce(model, lambda: over() or run.must_stop())
         self.model = self.reduction.model
         self.plan: NDArray[np.bool_] | None = None  # of the original sites
         run.rounding = 0.0 if model.integer_objective else _EXACT
@@ -160,22 +165,29 @@ class _Work:
         narrow = small and self.model.limit is not None
         first = _LEAST if narrow else _GLANCE if small or branching else _FIRST_SEARCH
         self._search(search, first, self._over(_FIRST_SHARE))
-        if narrow:
-            self._narrow()
+        bound_first = small and branching and not narrow
+        steps = [
+            (narrow, self._narrow),
+            (bound_first, lambda: self._bound(search)),
+            (branching, self._branch),
+            (not bound_first, lambda: self._bound(search)),
+        ]
+        for wanted, step in steps:
+            if wanted:
+                step()
             if self.run.done():
                 return
-        if branching:
-            self._branch()
-            if self.run.done():
-                return
-        self._bound(search)
-        if self.run.done():
-            return
         blocks = self._block_bound()
         if blocks is None:
             self._search_and_solve(search)
         else:
             self._take_turns(search, blocks)
+
+    def bound_at_least(self) -> None:
+        """Prove what a moment allows where the run was stopped before a bound was known."""
+        if self.run.bound is None and not self.run.infeasible:
+            self.run.enter("bound")
+            self._ascended(_ASCENT_LEAST)
 
     def _narrow(self) -> None:
         """Let prices of the sites within a limit lead to a better plan and leave few sites to choose.
@@ -192,9 +204,8 @@ class _Work:
         if self.run.done() or self._rest().model.coverage.nnz > _LITTLE * self.model.coverage.nnz:
             return
         self._bound_rest()
-        limit = self.run.limits.work_limit
         if not self.run.done() and self._counts_work():
-            self._solve_rest(_FIRST_TRY if limit is None else min(_FIRST_TRY, 0.1 * limit))
+            self._solve_rest(self._first_try())
 
     def _bound_rest(self) -> None:
         """Prove by the linear program of what prices left that no plan is better than what it says."""
@@ -202,7 +213,9 @@ class _Work:
         if not rest.model.cost.size:
             return
         seconds = None if self.run.remaining is None else _LP_SHARE * self.run.remaining
+        began = self.run.elapsed
         relaxation = self._relaxation(rest.model, seconds)
+        self.run.by_clock |= seconds is not None and self.run.elapsed - began >= seconds
         if relaxation is not None:
             self._offer_certificate(relaxation, rest)
             bound = proven(rest.model, relaxation).bound * (-1.0 if self.model.maximise else 1.0)
@@ -215,48 +228,51 @@ class _Work:
     def _branch(self) -> None:
         """Solve a model of few sites by branch and Benders cuts, as far as its share of the limits goes."""
         self.run.enter("branch")
-        best = None if self.plan is None else self.plan[self.reduction.sites]
+        rest = self._rest()
+        if not branch_cut.fits(rest.model):
+            rest = self.reduction
+        best = None if self.plan is None else self.plan[rest.sites]
         try:
             found = branch_cut.branch(
-                self.model,
-                None if best is None or not self.model.allows(best) else best,
-                gap=self._reduced_gap(self.reduction.offset),
+                rest.model,
+                None if best is None or not rest.model.allows(best) else best,
+                gap=self._reduced_gap(rest.offset),
                 stop=self._branched_enough(),
-                report=partial(self._report, self.reduction.offset),
+                report=partial(self._report, rest.offset),
             )
         except ArithmeticError as failure:
             self.run.notes.append(f"{failure}; branching was given up")
             return
         if found.plan is not None:
-            self._offer_plan(found.plan)
+            self._offer_plan(found.plan, rest)
         if found.multipliers is not None:
-            self._offer_certificate(Relaxation(found.multipliers))
-        bound = found.bound + self.reduction.offset
+            self._offer_certificate(Relaxation(found.multipliers), rest)
+        bound = found.bound + rest.offset
         if math.isfinite(bound):
             self._offer_own_bound(self._rounded(bound))
 
     def _branched_enough(self) -> Callable[[], bool]:
         """Return what says whether branching has had its share; it is asked once for every program."""
-        limits, remaining = self.run.limits, self.run.remaining
-        programs = itertools.count()
+        limits = self.run.limits
+        programs = itertools.count(1)
         most = _MOST_PROGRAMS
         if limits.work_limit is not None:
-            most = int(_BRANCH_SHARE * limits.work_limit / _WORK_PER_PROGRAM)
-        end = math.inf if remaining is None else self.run.elapsed + _BRANCH_SHARE * remaining
+            most = int(_BRANCH_SHARE * self._work_left() / _WORK_PER_PROGRAM)
+        over = self._over(_BRANCH_SHARE)
 
         def enough() -> bool:
-            if self.run.elapsed >= end:
-                self.run.by_clock = True
-            return self.run.by_clock or self.run.must_stop() or next(programs) >= most
+            self.run.worked += _WORK_PER_PROGRAM
+            return over() or self.run.must_stop() or next(programs) > most
 
         return enough
 
     def _offer_own_bound(self, bound: float) -> None:
         """Take a bound of our own, which only rounding can put beyond the best plan."""
-        best = self.run.best
-        if best is not None:
-            bound = max(bound, best) if self.original.maximise else min(bound, best)
-        self.run.offer_bound(bound, "backend")
+        self.run.offer_bound(self.run.up_to_best(bound), "backend")
+
+    def _first_try(self) -> float:
+        """Units of work for a backend before anything else narrows the gap."""
+        return _FIRST_TRY if self.run.limits.work_limit is None else min(_FIRST_TRY, 0.1 * self._work_left())
 
     def _search_and_solve(self, search: Search) -> None:
         """Search for a share of the work and give the rest to a backend."""
@@ -265,8 +281,7 @@ class _Work:
             self.run.by_clock |= self.run.limits.work_limit is None and self.run.limits.time_limit is not None
             self._search_with_core(search, share * self._work_left(), self._over(share))
         if not self.run.done():
-            work = self.run.limits.work_limit
-            self._solve_rest(None if work is None else (1.0 - share) * work)
+            self._solve_rest(None if self.run.limits.work_limit is None else self._work_left())
 
     def _search_with_core(self, search: Search, work: float, over: Callable[[], bool]) -> None:
         """Search a large model as a whole and, beside that, the sites that the LP points to."""
@@ -298,12 +313,8 @@ class _Work:
 
     def _take_turns(self, search: Search, blocks: BlockBound) -> None:
         """Let blocks, neighbourhoods and search narrow the gap in turns; a backend tries first and last."""
-        limit = self.run.limits.work_limit
-        work = None if limit is None else max(limit - _FIRST_SEARCH, 0.0)
         if self.model.coverage.nnz <= _SMALL and self._counts_work():
-            first = _FIRST_TRY if work is None else min(_FIRST_TRY, 0.1 * work)
-            self._solve_rest(first)
-            work = None if work is None else work - first
+            self._solve_rest(self._first_try())
 
         def improve(units: float) -> float:
             return self._improve_blocks(blocks, units)
@@ -313,10 +324,12 @@ class _Work:
             Way("search", lambda units: self._with_search(search, units, self._search_near)),
             Way("search", lambda units: self._search(search, units)),
         ]
-        spent = take_turns(self.run, ways, work)
-        left = None if work is None else work - spent
-        if not self.run.done() and (left is None or left > 0.0):
-            self._solve_rest(left)
+        counted = self.run.limits.work_limit is not None
+        before = self.run.worked
+        spent = take_turns(self.run, ways, self._work_left() if counted else None)
+        self.run.worked = before + spent
+        if not (self.run.done() or self.run.spent):
+            self._solve_rest(self._work_left() if counted else None)
 
     def _counts_work(self) -> bool:
         """Whether the backend ends by work, so that a first try of it is the same every time."""
@@ -336,8 +349,9 @@ class _Work:
         """
         if self._threads() == 1:
             result = job()
-            if finish:
-                self._search(search, work)
+            plan = search.run(work, self.run) if finish else None
+            if plan is not None:
+                self._offer_plan(plan)
             return result
         over = threading.Event()
         with ThreadPoolExecutor(1) as pool:
@@ -406,7 +420,7 @@ class _Work:
         """Units of work that are left; without a limit of work, what the clock leaves or a plain amount."""
         limits, remaining = self.run.limits, self.run.remaining
         if limits.work_limit is not None:
-            return max(limits.work_limit - _FIRST_SEARCH, 0.0)
+            return max(limits.work_limit - self.run.worked, _LEAST_LEFT * limits.work_limit)
         return _UNTIMED_SEARCH if remaining is None else remaining
 
     def _over(self, share: float) -> Callable[[], bool]:
@@ -424,6 +438,7 @@ class _Work:
 
     def _search(self, search: Search, work: float, enough: Callable[[], bool] = lambda: False) -> float:
         self.run.enter("search")
+        self.run.worked += work
         plan = search.run(work, self.run, lambda: enough() or self._found_enough(search))
         if plan is not None:
             self._offer_plan(plan)
@@ -512,6 +527,10 @@ class _Work:
             self._offer_plan(np.zeros(0, np.bool_), rest)
             self._offer_own_bound(rest.offset)
             return
+        if not time_to_ask(self.run, rest.model.cost.size + 2 * rest.model.need.size):
+            self.run.cut = True
+            return
+        self.run.worked += work or 0.0
         matrix = rest.model.matrix()
         backend = self.chosen or backends.fitting(matrix)
         limits = limits_for(
@@ -580,11 +599,10 @@ class _Work:
         )
 
     def _rounded(self, bound: float) -> float:
-        """Round a backend's bound to the objective's next integer, where every objective is one."""
-        noise = max(1e-6, 1e-9 * abs(bound))
-        if not self.original.integer_objective or noise >= 0.5:
+        """Round a bound to the objective's next integer, where every objective is one."""
+        if not self.original.integer_objective:
             return bound
-        return math.floor(bound + noise) if self.original.maximise else math.ceil(bound - noise)
+        return whole_bound(bound, maximise=self.original.maximise)
 
     def _start(self, matrix: MatrixModel, rest: Reduction) -> NDArray[np.float64] | None:
         """Values of the variables of the best plan so far."""
@@ -610,7 +628,12 @@ class _Work:
         self.run.tell(best=objective)
 
     def _offer_certificate(self, relaxation: Relaxation, reduction: Reduction | None = None) -> None:
-        certificate = lp_certificate(reduction or self.reduction, relaxation)
+        try:
+            certificate = lp_certificate(reduction or self.reduction, relaxation)
+        except InputError as failure:  # numbers too large, or too far apart, to be added up exactly
+            note = f"no certificate: {failure}"
+            self.run.notes += [] if note in self.run.notes else [note]
+            return
         self.run.offer_bound(certificate.bound(self.original), "dual-certificate", certificate)
 
 

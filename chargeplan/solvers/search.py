@@ -10,6 +10,7 @@ import numpy as np
 from scipy.sparse import csr_array
 
 from chargeplan.kernels import CoverSearch, MaximalSearch, ParallelSearch
+from chargeplan.solvers.target_search import TargetSearch
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,6 +26,7 @@ _SECONDS_PER_ENTRY = 0.05e-6
 _SECONDS_PER_SITE = 4e-9  # of a step of the search for the most value, which looks at every site
 _ENOUGH = 1000.0  # steps per row and site and unit of work that a search can make use of
 _CHUNK = 0.1  # units of work between two looks at the clock
+_FIRST_COVER = 100  # steps towards a cover of every row, from which a share's search begins
 _LITTLE, _PER_ROW = 0.1, 5  # reduced cost of a site of the core, in usual costs, and sites of each row
 _WIDE = 2.5  # of a limit, as many sites as use so many times of it
 _APART = 2**31  # between the seeds of one search, and so farther than what anybody asks for
@@ -180,8 +182,14 @@ def _steps_per_unit(model: CoveringModel) -> float:
     return min(1.0 / seconds, _ENOUGH * (model.need.size + model.cost.size))
 
 
-def _begin(model: CoveringModel, seed: int) -> CoverSearch | MaximalSearch:
-    return _cover_search(model, seed) if model.limit is None else _maximal_search(model, model.limit, seed)
+def _begin(model: CoveringModel, seed: int) -> CoverSearch | MaximalSearch | TargetSearch:
+    if model.limit is not None:
+        return _maximal_search(model, model.limit, seed)
+    cover = _cover_search(model, seed)
+    if model.maximise or model.targets.size != 1:
+        return cover
+    cover.run(_FIRST_COVER)
+    return TargetSearch(model, without_surplus(model, cover.best), seed)
 
 
 def _cover_search(model: CoveringModel, seed: int) -> CoverSearch:

@@ -229,7 +229,7 @@ class Run:
         """
         if self.best is None or self._tighter(bound, self.best) == self.best:
             return bound
-        if abs(bound - self.best) > 1e-9 * abs(self.best):
+        if abs(bound - self.best) > 1e-9 * max(abs(self.best), 1.0):
             raise WrongAnswer(f"multipliers prove {bound!r}, but a plan has {self.best!r}")
         return self.best
 

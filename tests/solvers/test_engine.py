@@ -128,6 +128,33 @@ def test_too_little_work_for_a_backend_leaves_the_certificate() -> None:
     assert solution.objective <= solution.bound < 2 * solution.objective
 
 
+@pytest.mark.parametrize("work", [1.0, 0.3, 0.01])
+def test_any_amount_of_work_gives_a_plan(work: float) -> None:
+    """Where blocks fit too, less work than the first search takes ends with the plan that it found."""
+    rng = np.random.default_rng(5)
+    here, there = rng.random((400, 2)), rng.random((400, 2))
+    near = ((here[:, None] - there) ** 2).sum(axis=2) < 0.012
+    np.fill_diagonal(near, val=True)
+    cost = rng.integers(50, 100, 400) * 1.0
+    one, two = (solvers.set_covering(near, cost, threads=n, work_limit=work) for n in (1, 2))
+    assert near[:, one.selected].any(axis=1).all()
+    assert 0.9 * one.objective < one.bound <= one.objective == two.objective
+    assert one.reproducible
+
+
+@pytest.mark.parametrize("scale", [1e9, 1e14])
+def test_numbers_too_far_apart_for_a_certificate_lose_no_plan(scale: float) -> None:
+    """Weights and costs whose ratio no whole number holds: no certificate, and a note says why."""
+    rng = np.random.default_rng(0)
+    near = rng.random((40, 20)) < 0.2
+    weight = rng.random(40)
+    cost = rng.random(20) + 0.1
+    found = solvers.maximal_covering(near, weight * scale, budget=3.0 / scale, cost=cost / scale)
+    plain = solvers.maximal_covering(near, weight, budget=3.0, cost=cost)
+    assert found.objective == pytest.approx(plain.objective * scale, rel=1e-6)
+    assert any("no certificate" in note for note in found.notes)
+
+
 class _Stub:
     """A backend that claims a bound."""
 

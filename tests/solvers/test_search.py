@@ -9,9 +9,11 @@ from random_models import SETTINGS, random_model
 
 from chargeplan.solvers.bounds import multipliers, relax
 from chargeplan.solvers.engine import solve
+from chargeplan.solvers.models.covering import CoveringModel
 from chargeplan.solvers.reduction import reduce
 from chargeplan.solvers.search import CoreSearch, Search, core
 from chargeplan.solvers.solution import Limits, Run
+from chargeplan.solvers.target_search import TargetSearch
 
 
 def value_of(search: Search, work: float) -> float | None:
@@ -73,3 +75,56 @@ def test_large_models_are_searched_by_their_core_too(monkeypatch: pytest.MonkeyP
     assert one.bound <= one.objective
     assert one.reproducible
     assert two.reproducible
+
+
+def partial(rows: int, sites: int, seed: int, share: float, **parts: np.ndarray) -> CoveringModel:
+    """A model whose one target is a share of the weight."""
+    rng = np.random.default_rng(seed)
+    matrix = rng.random((rows, sites)) < 0.15
+    matrix[np.arange(rows), rng.integers(0, sites, rows)] = True
+    weight = rng.random(rows) * 9.0
+    given = {"cost": rng.integers(1, 9, sites) * 1.0} | parts
+    none = np.zeros(rows, bool)
+    return brute_force.covering_model(
+        matrix,
+        must=none,
+        group=np.zeros(rows, int),
+        weight=weight,
+        targets=share * weight.sum(keepdims=True),
+        **given,
+    )
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_a_targets_search_finds_the_cheapest_sites(seed: int) -> None:
+    """On small models it reaches what enumeration does, from the dearest plan, needs above 1 and free sites too."""
+    rng = np.random.default_rng(seed)
+    need = rng.integers(1, 3, 12) if seed % 2 else np.ones(12, int)
+    model = partial(12, 10, seed, 0.7, cost=rng.integers(0, 9, 10) * 1.0, need=need)
+    everything = np.ones(10, bool)
+    if not model.allows(everything):
+        return
+    search = TargetSearch(model, everything, seed)
+    search.run(60_000)
+    assert model.allows(search.best)
+    assert model.objective(search.best) == -search.score == brute_force.best(model).objective
+
+
+def test_a_targets_search_is_the_same_in_however_many_runs() -> None:
+    """Steps add up, and costs only fall."""
+    model = partial(80, 60, 3, 0.8, cost=np.random.default_rng(3).random(60) + 0.5)
+    one, two = (TargetSearch(model, np.ones(60, bool), 7) for _ in range(2))
+    one.run(20_000)
+    costs = [two.run(steps) for steps in (1, 2_499, 700, 6_800, 9_999, 1)]
+    np.testing.assert_array_equal(one.best, two.best)
+    assert costs == sorted(costs, reverse=True)
+
+
+def test_a_share_is_not_searched_as_a_cover_of_all() -> None:
+    """Where a share is asked, what is found costs well below the cheapest cover of every row."""
+    model = partial(120, 90, 1, 0.8)
+    search = Search(model, 0)
+    plan = search.run(0.05, Run(Limits(), maximise=False))
+    assert model.allows(plan)
+    whole = brute_force.covering_model(model.coverage.toarray(), cost=model.cost)
+    assert model.objective(plan) < 0.8 * solve(whole, Limits(work_limit=1.0)).bound
