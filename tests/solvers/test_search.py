@@ -97,7 +97,7 @@ def partial(rows: int, sites: int, seed: int, share: float, **parts: np.ndarray)
 
 @pytest.mark.parametrize("seed", range(20))
 def test_a_targets_search_finds_the_cheapest_sites(seed: int) -> None:
-    """On small models it reaches what enumeration does, from the dearest plan, needs above 1 and free sites too."""
+    """From the dearest plan it reaches what enumeration does, with needs above 1 and free sites too."""
     rng = np.random.default_rng(seed)
     need = rng.integers(1, 3, 12) if seed % 2 else np.ones(12, int)
     model = partial(12, 10, seed, 0.7, cost=rng.integers(0, 9, 10) * 1.0, need=need)
