@@ -100,3 +100,18 @@ def format_gap(gap: float) -> str:
         Relative, at least 0.
     """
     return f"{math.ceil(10_000 * gap - 1e-9) / 100:.2f} %"
+
+
+def format_count(count: int, what: str, many: str | None = None) -> str:
+    """Write a number of things: ``"1 station"``, ``"1,200 stations"``.
+
+    Parameters
+    ----------
+    count
+        How many.
+    what
+        One of them.
+    many
+        Several of them, where that is not `what` with an s.
+    """
+    return f"{count:,} {what if count == 1 else many or f'{what}s'}"

@@ -192,7 +192,7 @@ def _found(
         "standards": {standard.name: standard.to_dict() for standard in report.standards},
         "corridors": report.corridors(),
         "unmeasured": list(report.problem.unmeasured),
-        "notes": [*report.problem.warnings, *report.notes],
+        "notes": [*report.problem.warnings, *report.notes, *report.problem.notes],
         "plan": None,
     }
     if plan is not None:

@@ -76,7 +76,7 @@ class Report:
         lines = (
             f"{standard.name}: {line}" for standard in problem.standards for line in standard.not_planned
         )
-        self._caveats(problem, problem.warnings, [*problem.not_planned, *lines])
+        self._caveats(problem, problem.warnings, problem.notes, [*problem.not_planned, *lines])
 
     def faults(self, faults: Sequence[Fault]) -> None:
         """Say what is wrong with inputs, a row for every problem place."""
@@ -123,7 +123,7 @@ class Report:
         self._line("Audit", _audit(record))
         self._line("Time", _times(record.seconds))
         self._line("Source", record.source)
-        self._caveats(problem, record.warnings, record.not_planned)
+        self._caveats(problem, record.warnings, record.notes, record.not_planned)
         self._line("Files", f"{folder}: {', '.join(['plan.json', *files])}")
 
     def audit(self, report: AuditReport) -> None:
@@ -144,7 +144,7 @@ class Report:
         self._stretches({name: corridor["longest_gap_m"] for name, corridor in report.corridors().items()})
         self._line("Not met", _left_out(report.problem.unmeasured).removeprefix("Not met: "))
         self._line("Stations", f"{report.stations:,}")
-        self._caveats(report.problem, [*report.problem.warnings, *report.notes], [])
+        self._caveats(report.problem, [*report.problem.warnings, *report.notes], report.problem.notes, [])
 
     def proof(self, record: PlanRecord, faults: Sequence[str], reproof: Reproof | None, backend: str) -> None:
         """Say whether what a plan says of itself is true, and what its bound rests on.
@@ -203,9 +203,13 @@ class Report:
             length = "a road has no station" if metres is None else format_distance(metres)
             self._line("Spacing", f"{name}: longest stretch of a road between stations: {length}")
 
-    def _caveats(self, problem: Problem, warnings: Iterable[str], not_planned: Iterable[str]) -> None:
+    def _caveats(
+        self, problem: Problem, warnings: Iterable[str], notes: Iterable[str], not_planned: Iterable[str]
+    ) -> None:
         for warning in [*caveats(problem), *warnings]:
             self._line("Mind", warning)
+        for note in notes:
+            self._line("Note", note)
         for line in not_planned:
             self._line("Not yet", line)
 

@@ -118,7 +118,10 @@ class PlanRecord(Record):
     seconds: dict[str, float] = Field(description="by stage; the only figures that differ between equal runs")
     reproducible: bool = Field(description="false when the clock or a person cut the run")
     not_planned: list[str] = Field(description="what the scenario asks that this release does not plan yet")
-    warnings: list[str]
+    warnings: list[str] = Field(description="what is doubtful of the inputs or of the answer")
+    notes: list[str] = Field(
+        default=[], description="how much of what was read is kept, put together or left out, and why"
+    )
     provenance: Provenance
     files: dict[str, str] = Field(default={}, description="SHA-256 of every other file of the folder")
 

@@ -32,6 +32,7 @@ def summary(plan: Plan) -> str:
         _proof_line(plan),
     ]
     lines += [f"mind: {warning}" for warning in record.warnings]
+    lines += [f"note: {note}" for note in record.notes]
     lines += [f"not planned yet: {line}" for line in record.not_planned]
     return "\n".join(lines)
 

@@ -102,6 +102,7 @@ def record(
             *(f"{s.name}: {line}" for s in problem.standards for line in s.not_planned),
         ],
         warnings=[*problem.warnings, *solution.notes],
+        notes=list(problem.notes),
         provenance=_provenance(problem, limits, backend),
     )
 

@@ -120,8 +120,8 @@ def clusters_by_density(
     if alone:
         label[noise] = label.max(initial=-1) + 1 + np.arange(noise.sum())
     table = _sites(where, plane, mass, label, name, kind)
-    fate = "are sites of their own" if alone else "are left out"
-    table.attrs["remarks"] = (f"{noise.sum()} of {len(where)} places are in no cluster and {fate}",)
+    fate = "sites of their own" if alone else "left out"
+    table.attrs["remarks"] = (f"in no cluster, {fate}: {noise.sum():,} of {len(where):,} places",)
     return table
 
 

@@ -83,7 +83,7 @@ def sites_on_grid(
     extra = shapely.point_on_surface(shapes[missed])
     points = np.vstack([points, np.column_stack([shapely.get_x(extra), shapely.get_y(extra)])])
     table = site_table(to_degrees(points, plane), name, kind, area=ids[np.concatenate([held, missed])])
-    table.attrs["remarks"] = (f"{len(missed)} areas too small for the grid have one site each",) * bool(
+    table.attrs["remarks"] = (f"areas too small for the grid, with one site each: {len(missed):,}",) * bool(
         len(missed)
     )
     return table

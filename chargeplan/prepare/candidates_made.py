@@ -16,6 +16,7 @@ from chargeplan.prepare.faults import Faults
 from chargeplan.prepare.features import LINES, POINTS, POLYGONS, Features, load
 from chargeplan.scenario import SiteLayer
 from chargeplan.scenario.wording import nearest
+from chargeplan.units import format_count
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -73,7 +74,7 @@ def made_sites(
     """
     source = load(rule, rule.name, files.open, _GEOMETRY.get(rule.method, POINTS))
     table, rows = _made(rule, source)
-    features = Features(rule.name, table, rows, source.faults)
+    features = Features(rule.name, table, rows, source.faults, source.remarks)
     site_layer = SiteLayer(
         name=rule.name,
         file=rule.file,
@@ -85,11 +86,12 @@ def made_sites(
     )
     sites = layer_sites(site_layer, features, kinds)
     made = len(sites)
-    notes = [*source.remarks, f"{made} sites of {len(source.frame)} features ({_WORDS[rule.method]})"]
+    found = format_count(len(source.frame), "feature")
+    notes = [f"{format_count(made, 'site')} of {found} ({_WORDS[rule.method]})"]
     notes += table.attrs.get("remarks", ())
     if exclude is not None:
         sites, left_out = leave_out_inside(sites, exclude)
-        notes.append(f"{left_out} in excluded areas are left out")
+        notes.append(f"left out, in excluded areas: {left_out:,}")
     if len(sites) == 0:
         features.faults.add(f"no candidate site is left: {'; '.join(notes)}")
     return features, sites, [f"candidates {rule.name} ({rule.file}): {'; '.join(notes)}"]

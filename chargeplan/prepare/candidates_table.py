@@ -136,7 +136,7 @@ def without(sites: gpd.GeoDataFrame, exclude: gpd.GeoDataFrame) -> gpd.GeoDataFr
     inside = np.zeros(len(sites), dtype=bool)
     inside[shapely.STRtree(areas).query(shapely.points(positions(sites)), predicate="intersects")[0]] = True
     kept = sites[~inside].reset_index(drop=True)
-    remark = f"{inside.sum()} of {len(sites)} candidate sites lie in excluded areas and are left out"
+    remark = f"in excluded areas, left out: {inside.sum():,} of {len(sites):,} candidate sites"
     kept.attrs["remarks"] = (*sites.attrs.get("remarks", ()), remark)
     return kept
 

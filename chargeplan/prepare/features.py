@@ -15,6 +15,7 @@ from chargeplan.errors import InputError
 from chargeplan.prepare.datum import Datum, to_wgs84
 from chargeplan.prepare.faults import Faults
 from chargeplan.prepare.where import select
+from chargeplan.units import format_count
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -196,9 +197,8 @@ def _middles(geometry: npt.NDArray[np.object_], datum: Datum) -> npt.NDArray[np.
 def _crossed(geometry: npt.NDArray[np.object_]) -> tuple[str, ...]:
     """Count the polygons that are no valid areas: a point inside still stands for each of them."""
     if count := int((~shapely.is_valid(geometry)).sum()):
-        return (
-            f"{count} of {len(geometry)} polygons cross or touch themselves; a point inside stands for each",
-        )
+        which = f"{count:,} of {format_count(len(geometry), 'polygon')}"
+        return (f"polygons that cross or touch themselves: {which}; a point inside stands for each",)
     return ()
 
 

@@ -23,7 +23,7 @@ from chargeplan.prepare.people_demand import Factor, ev_demand
 from chargeplan.prepare.people_points import gather_people
 from chargeplan.prepare.people_raster import read_people_raster
 from chargeplan.prepare.points import Points
-from chargeplan.units import format_length
+from chargeplan.units import format_count, format_length
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -89,6 +89,7 @@ def read_people(
             table, notes = _of_raster(layer, ev, files, area)
         else:
             table, notes = _of_layer(layer, ev, files, area)
+        doubts = table.attrs.get("doubts", ())
         if layer.classes:
             table, said = _classed(table)
             notes += said
@@ -98,12 +99,14 @@ def read_people(
     if float(table["weight"].sum()) <= 0:
         faults.add("[ev]: these people charge nothing: every weight is 0")
         raise InputError(faults.found)
-    return _demand(layer, ev, table, [f"people {layer.name}: {note}" for note in notes])
+    features = Features(
+        layer.name, table, np.arange(1, len(table) + 1), Faults(layer.file, layer.name), doubts
+    )
+    return _demand(layer, ev, features, [f"people {layer.name}: {note}" for note in notes])
 
 
-def _demand(
-    layer: PeopleLayer, ev: EvDemand | None, table: gpd.GeoDataFrame, notes: list[str]
-) -> PeopleDemand:
+def _demand(layer: PeopleLayer, ev: EvDemand | None, features: Features, notes: list[str]) -> PeopleDemand:
+    table = features.frame
     if ev is not None:
         total = f"{table['weight'].sum():,.0f} {_UNITS[ev.weight]}"
         factors = "; ".join(_said(name, getattr(ev, name)) for name in _FACTORS)
@@ -115,10 +118,7 @@ def _demand(
         weight=table["weight"].to_numpy(dtype=np.float64),
         district=district,
     )
-    rows = np.arange(1, len(table) + 1)
-    return PeopleDemand(
-        points, Features(layer.name, table, rows, Faults(layer.file, layer.name)), tuple(notes)
-    )
+    return PeopleDemand(points, features, tuple(notes))
 
 
 # --- rasters -----------------------------------------------------------------------------------------------
@@ -153,8 +153,9 @@ def _of_layer(
     if len(cells) == 0:
         raise InputError("nobody lives there, in whole people")
     kept, outside = _inside(cells, area)
-    total = f"{lived['people'].sum():,.0f} people in {len(places)} features"
-    return kept, [f"{layer.file}: {said}" for said in (*features.remarks, f"{total}, {note}{outside}")]
+    kept.attrs["doubts"] = features.remarks
+    total = f"{lived['people'].sum():,.0f} people in {format_count(len(places), 'feature')}"
+    return kept, [f"{layer.file}: {total}, {note}{outside}"]
 
 
 def _cells_of_polygons(
@@ -165,15 +166,15 @@ def _cells_of_polygons(
     cells = _spread(places, cell, ev, whole=layer.whole)
     total = float(cells["people"].sum())
     rounded = "" if abs(total - places["people"].sum()) < 0.5 else f", {total:,.0f} in whole people of each"
-    return cells, f"spread over {len(cells)} cells of {format_length(cell)}{rounded}"
+    return cells, f"spread over {format_count(len(cells), 'cell')} of {format_length(cell)}{rounded}"
 
 
 def _cells_of_points(layer: PeopleLayer, places: gpd.GeoDataFrame) -> tuple[gpd.GeoDataFrame, str]:
     """Gather points in cells, or leave them as they are, and say so."""
     if layer.cell_m is None:
-        return places, f"at {len(places)} points"
+        return places, f"at {format_count(len(places), 'point')}"
     cells = gather_people(places, layer.cell_m, sums=["weight"])
-    return cells, f"gathered in {len(cells)} cells of {format_length(layer.cell_m)}"
+    return cells, f"gathered in {format_count(len(cells), 'cell')} of {format_length(layer.cell_m)}"
 
 
 def _people_of(layer: PeopleLayer, ev: EvDemand | None, features: Features) -> gpd.GeoDataFrame:
@@ -229,7 +230,7 @@ def _inside(cells: gpd.GeoDataFrame, area: gpd.GeoDataFrame | None) -> tuple[gpd
     if not kept.any():
         raise InputError("nobody lives in the area")
     outside = float(cells["people"].to_numpy()[~kept].sum())
-    return cells[kept].reset_index(drop=True), f"; {outside:,.0f} live outside the area and are left out"
+    return cells[kept].reset_index(drop=True), f"; left out, outside the area: {outside:,.0f}"
 
 
 # --- what they charge, and where they live -----------------------------------------------------------------

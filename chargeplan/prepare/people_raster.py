@@ -18,6 +18,7 @@ from chargeplan.errors import InputError
 from chargeplan.io.files import fault
 from chargeplan.prepare.features import DECIMALS, POLYGONS, WGS84, load
 from chargeplan.scenario.tables import Layer
+from chargeplan.units import format_count
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -226,7 +227,7 @@ class _Cells:
         table = gpd.GeoDataFrame({"id": ids, "people": people}, geometry=points, crs=WGS84)
         outside = f", {self.outside:,.0f} near it are outside the area" if self.outside else ""
         table.attrs["remarks"] = (
-            f"{path.name}: {people.sum():,.0f} people in {len(table):,} cells{outside}",
+            f"{path.name}: {people.sum():,.0f} people in {format_count(len(table), 'cell')}{outside}",
         )
         table.attrs["outside"], table.attrs["unknown"] = self.outside, self.unknown
         return table

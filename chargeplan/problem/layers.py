@@ -168,7 +168,7 @@ class _Reading:
         except InputError as error:
             self._faults.extend(error.faults)
             return
-        self._features.append(made.features)
+        self._take(layer, made.features)
         self.layers.notes.extend(made.notes)
         columns = made.features.frame.drop(columns="geometry")
         self.layers.demand[layer.name] = Table(made.points, columns)
@@ -188,7 +188,7 @@ class _Reading:
             except InputError as error:
                 self._faults.extend(error.faults)
                 continue
-            self._features.append(features)
+            self._take(rule, features)
             self.layers.notes.extend(notes)
             made.append((features, sites))
         return made
@@ -198,11 +198,12 @@ class _Reading:
         if not inputs.existing:
             return []
         try:
-            read, notes = read_existing(inputs.existing, self._files)
+            read, doubts, notes = read_existing(inputs.existing, self._files)
         except InputError as error:
             self._faults.extend(error.faults)
             return None
         self._features.extend(features for features, _ in read)
+        self.layers.warnings.extend(doubts)
         self.layers.notes.extend(notes)
         return read
 
@@ -218,7 +219,8 @@ class _Reading:
     def _forbid(self, sites: Sites, areas: Polygons) -> Sites:
         forbidden, standing = forbid_inside(sites, areas)
         if standing:
-            self.layers.warnings.append(f"{standing} existing or required sites in excluded areas stay")
+            stay = f"existing or required sites in excluded areas, which stay: {standing:,}"
+            self.layers.warnings.append(stay)
         return forbidden
 
     def _load(self, layer: Layer, name: str, kinds: tuple[str, ...]) -> Features | None:
@@ -227,10 +229,13 @@ class _Reading:
         except InputError as error:
             self._faults.extend(error.faults)
             return None
-        self._features.append(features)
-        self.layers.warnings.extend(f"{layer.file}: {remark}" for remark in features.remarks)
+        self._take(layer, features)
         self.layers.warnings.extend(_unread(layer, features))
         return features
+
+    def _take(self, layer: Layer, features: Features) -> None:
+        self._features.append(features)
+        self.layers.warnings.extend(f"{layer.file}: {remark}" for remark in features.remarks)
 
     def _warn_of_parts(self, what: str, network: RoadNetwork) -> None:
         if (parts := network.parts()) > 1:

@@ -65,8 +65,9 @@ class Problem:
     inputs
         The files that were read.
     warnings
-        What a careful reader would want to know: first what is doubtful, then how much of what was read is
-        kept, put together or left out, and why.
+        What is doubtful, a line each.
+    notes
+        How much of what was read is kept, put together or left out, and why, a line each.
     not_planned
         What the scenario asks for that is not in this release, a line each.
 
@@ -84,6 +85,7 @@ class Problem:
     borders: gpd.GeoDataFrame | None = field(repr=False)
     inputs: tuple[InputFile, ...] = field(repr=False)
     warnings: tuple[str, ...]
+    notes: tuple[str, ...]
     not_planned: tuple[str, ...]
     _layers: Layers = field(repr=False)
     _files: LayerFiles = field(repr=False)
@@ -187,7 +189,8 @@ class Problem:
             "lines": {name: corridor.pieces for name, corridor in layers.corridors.items()},
             "borders": layers.borders,
             "inputs": files.inputs(),
-            "warnings": (*layers.warnings, *warnings, *layers.notes),
+            "warnings": (*layers.warnings, *warnings),
+            "notes": tuple(layers.notes),
             "not_planned": unplanned(scenario),
             "_layers": layers,
             "_files": files,

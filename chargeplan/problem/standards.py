@@ -132,8 +132,8 @@ class _Building:
             self.faults.append(Fault("names no pair of a demand point and a site", spec.matrix, spec.name))
         for kind, ids in strangers.items():
             if len(ids):
-                known = f"{len(ids)} {kind} ids, such as {ids[0]!r}, are in no layer"
-                self.warnings.append(f"{spec.matrix}: {known} and were left out")
+                lost = f"{kind} ids that are in no layer, left out: {len(ids):,}, such as {ids[0]!r}"
+                self.warnings.append(f"{spec.matrix}: {lost}")
         return table
 
     def _note(self, spec: StandardSpec, message: str) -> None:

@@ -231,7 +231,11 @@ REFUSED: list[tuple[str, Make, str]] = [
     ("/dev/zero", lambda _: None, "lies outside the scenario's folder"),
 ]  # fmt: skip
 READ: list[tuple[str, Make, str]] = [
-    ("demand.geojson", layer(BOWTIE, Point(113, 28)), "1 of 2 polygons cross or touch themselves"),
+    (
+        "demand.geojson",
+        layer(BOWTIE, Point(113, 28)),
+        "cross or touch themselves: 1 of 2 polygons",
+    ),
     ("demand.gpkg", layer(Point(113, 28), box(113, 28, 113.01, 28.01)), "near .* 2 "),
     ("demand.csv", table("a,113,28,-0", "b,113,28.001,0"), "near .* 2 +0"),
     ("demand.shp", shapefile(None), "does not say how its text is encoded"),

@@ -83,7 +83,7 @@ def test_places_in_no_cluster_are_counted(blobs):
     )
     out = clusters_by_density(both, 8, reach=800)
     kept = clusters_by_density(both, 8, reach=800, alone=True)
-    assert "are left out" in out.attrs["remarks"][0]
+    assert "left out" in out.attrs["remarks"][0]
     assert kept["places"].sum() == 72
     assert len(kept) == len(out) + 72 - out["places"].sum()
 
@@ -189,7 +189,7 @@ def test_every_area_has_a_site():
     assert (sites["area"] == "tiny").sum() == 1
     assert "over" not in set(sites["area"])
     assert sites.to_crs(PLANE).within(shapely.union_all([ring, tiny]).buffer(0.02)).all()
-    assert sites.attrs["remarks"] == ("1 areas too small for the grid have one site each",)
+    assert sites.attrs["remarks"] == ("areas too small for the grid, with one site each: 1",)
 
 
 @pytest.mark.parametrize(
@@ -227,7 +227,7 @@ def test_no_site_stands_in_excluded_areas():
     exclude = gpd.GeoDataFrame(geometry=[shapely.box(113.05, 27.9, 113.1, 28.1)], crs=4326).to_crs(3857)
     left = without(sites, gpd.GeoDataFrame(geometry=[shapely.box(113.05, 27.9, 113.1, 28.1)], crs=4326))
     assert left["id"].tolist() == ["p-1", "p-3"]
-    assert left.attrs["remarks"][-1].startswith("1 of 3 candidate sites")
+    assert left.attrs["remarks"][-1].endswith(": 1 of 3 candidate sites")
     assert "p-1" in without(sites, exclude)["id"].tolist()
     with pytest.raises(InputError, match="is a point"):
         without(sites, sites)

@@ -60,7 +60,7 @@ def test_changshas_layers_become_a_problem(changsha):
     kwh = 0.25 * 0.1 * 35 * 0.16 * (1 - 0.6)  # the factors of [ev], of a person a day
     for name, count in people.items():
         assert everybody.weight[everybody.district == name].sum() == pytest.approx(count * kwh, rel=1e-9)
-    assert any("5,090,493 people in 5 features" in said for said in changsha.warnings)
+    assert any("5,090,493 people in 5 features" in said for said in changsha.notes)
     sites = changsha.sites
     assert Counter(sites.kind) == {"metro": 65, "ring": 22, "street": 225, "own": 4, "roaming": 1}
     assert sites.ids[sites.status == "existing"].tolist() == [
@@ -95,4 +95,4 @@ def test_changshas_plan_keeps_its_promise(changsha):
     assert plan.record.audit.agrees
     assert plan.record.stations.existing == 5
     assert plan.record.stations.selected > 60
-    assert plan.record.warnings[: len(changsha.warnings)] == list(changsha.warnings)
+    assert plan.record.notes == list(changsha.notes)

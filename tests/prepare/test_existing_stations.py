@@ -77,9 +77,9 @@ def test_what_counts_is_counted(stations):
     """The remarks tell how many do not fit and how many do not say."""
     found = keep(stations, Wanted(access=("public",)))
     assert found.attrs["remarks"] == (
-        "standing: 1 stations are not, 2 do not say and are kept",
-        "access public: 2 stations are not, 1 do not say and are dropped",
-        "1 of 4 stations count",
+        "standing: 1 no, 2 not stated (kept)",
+        "access public: 2 no, 1 not stated (dropped)",
+        "that count: 1 of 4",
     )
 
 
@@ -121,7 +121,7 @@ def test_the_same_station(one, other, metres, same):
         assert len(joined) == 2
         if same:
             assert pairs["distance_m"].iloc[0] == pytest.approx(metres, abs=0.02)
-            assert "2 of 2 stations are in another source as well: kept" in joined.attrs["remarks"][0]
+            assert "in another source as well: 2 of 2 stations, kept" in joined.attrs["doubts"][0]
 
 
 def test_a_source_has_no_station_twice():
@@ -148,7 +148,7 @@ def test_merged_stations_keep_what_each_source_says():
     assert row["plugs"] == (Plug("ccs2", 50.0, 4),)
     assert (row.geometry.x, row.geometry.y) == HERE
     assert joined["ports"].dtype == np.float64
-    assert "3 of 4 stations are in another source as well: merged, 2 fewer" in joined.attrs["remarks"][-1]
+    assert "in another source as well: 3 of 4 stations, merged, 2 fewer" in joined.attrs["remarks"][-1]
 
 
 def test_joining_checks_what_it_is_given():

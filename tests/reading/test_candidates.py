@@ -52,7 +52,7 @@ def faults(call, *args, **kwargs) -> list[str]:
         ({"method": "kmeans", "number": 3, "where": "what = 'mall'"}, "clusters by k-means"),
         (
             {"method": "hdbscan", "least": 8, "reach": "800 m"},
-            "1 of 61 places are in no cluster and are left out",
+            "in no cluster, left out: 1 of 61 places",
         ),
     ],
 )
@@ -65,15 +65,15 @@ def test_clusters(town, keys, remark) -> None:
     assert np.abs(sites.positions - heaps).max() < 0.001
     assert set(sites.status) == {"candidate"}
     assert (set(sites.kind), set(sites.cost), set(sites.room)) == ({"centre"}, {40}, {12})
-    assert problem.warnings[-1].startswith("candidates made (shops.csv): 3 sites of 6")
-    assert remark in problem.warnings[-1]
+    assert problem.notes[-1].startswith("candidates made (shops.csv): 3 sites of 6")
+    assert remark in problem.notes[-1]
 
 
 def test_places_in_no_cluster_on_request(town) -> None:
     """They are sites of their own."""
     problem = town.read(candidates=[rule("hdbscan", least=8, reach="800 m", alone=True)])
     assert len(made(problem)) == 4
-    assert "are sites of their own" in problem.warnings[-1]
+    assert "in no cluster, sites of their own: 1" in problem.notes[-1]
 
 
 def test_along_roads(town) -> None:
@@ -84,7 +84,7 @@ def test_along_roads(town) -> None:
     steps = GEOD.inv(*sites.positions[:-1].T, *sites.positions[1:].T)[2]
     assert steps.max() <= 2000.0
     assert sites.positions[[0, -1]].tolist() == [[113.0, 28.0], [113.1, 28.05]]
-    assert f"{len(sites)} sites of 1 features (along lines)" in problem.warnings[-1]
+    assert f"{len(sites)} sites of 1 feature (along lines)" in problem.notes[-1]
 
 
 @pytest.mark.parametrize("pattern", ["hexagonal", "square"])
@@ -95,7 +95,7 @@ def test_on_a_grid(town, pattern) -> None:
     inside = [box(113, 28, 113.03, 28.03).covers(point) for point in gpd.points_from_xy(*sites.positions.T)]
     assert inside == [True] * (len(sites) - 1) + [False]
     assert 7 <= len(sites) <= 15
-    assert "1 areas too small for the grid have one site each" in problem.warnings[-1]
+    assert "areas too small for the grid, with one site each: 1" in problem.notes[-1]
 
 
 def test_a_site_at_each_place(town) -> None:
@@ -146,13 +146,13 @@ def test_none_inside_excluded_polygons(town) -> None:
     problem = town.read(candidates=[rule("kmeans", number=3, where="what = 'mall'")], exclude=exclude)
     assert made(problem).ids.tolist() == ["made-3"]
     assert problem.sites.status.tolist() == ["forbidden", "existing", "candidate"]
-    assert problem.warnings[-1].endswith("(clusters by k-means); 2 in excluded areas are left out")
+    assert problem.notes[-1].endswith("(clusters by k-means); left out, in excluded areas: 2")
     said = faults(
         town.read,
         candidates=[rule("kmeans", number=1, where="lon > 113.04 and lon < 113.1")],
         exclude=exclude,
     )
-    left = "1 sites of 20 features (clusters by k-means); 1 in excluded areas are left out"
+    left = "1 site of 20 features (clusters by k-means); left out, in excluded areas: 1"
     assert said == [f"shops.csv, layer made: no candidate site is left: {left}"]
 
 

@@ -7,7 +7,7 @@ import json
 import geopandas as gpd
 import numpy as np
 import pytest
-from shapely import LineString, Point, box
+from shapely import LineString, Point, Polygon, box
 
 from chargeplan.errors import InputError
 from chargeplan.prepare.datum import wgs84_to_gcj02
@@ -76,28 +76,29 @@ def test_a_table_of_stations_stands_beside_the_sites(town) -> None:
     assert set(problem.sites.kind[2:]) == {"city"}
     assert problem.sites.cost[2:].tolist() == [0.0] * 5
     assert problem.sites.positions[2].tolist() == [113.0, 28.0]
-    assert problem.warnings == ("existing stations city (stations.csv): 5 stations; 5 of 5 stations count",)
+    assert problem.notes == ("existing stations city (stations.csv): 5 stations; that count: 5 of 5",)
+    assert problem.warnings == ()
     assert [source.name for source in problem.inputs] == ["demand.csv", "sites.csv", "stations.csv"]
 
 
 @pytest.mark.parametrize(
     ("keys", "ids", "said"),
     [
-        ({"access": ["public"]}, "1345", "access public: 1 stations are not, 1 do not say and are kept"),
+        ({"access": ["public"]}, "1345", "access public: 1 no, 1 not stated (kept)"),
         (
             {"access": ["public"], "unstated": "drop"},
             "135",
-            "access public: 1 stations are not, 1 do not say and are dropped",
+            "access public: 1 no, 1 not stated (dropped)",
         ),
-        ({"always_open": True}, "1245", "open day and night: 1 stations are not, 1 do not say"),
-        ({"connectors": ["gbt_dc"]}, "1245", "gbt_dc: 1 stations are not, 1 do not say"),
-        ({"least_kw": 100}, "124", "plug of at least 100 kW: 2 stations are not"),
-        ({"least_ports": 4, "unstated": "drop"}, "123", "at least 4 such ports: 1 stations are not, 1 do"),
-        ({"standing": True}, "1234", "standing: 1 stations are not, 1 do not say and are kept"),
+        ({"always_open": True}, "1245", "open day and night: 1 no, 1 not stated"),
+        ({"connectors": ["gbt_dc"]}, "1245", "gbt_dc: 1 no, 1 not stated"),
+        ({"least_kw": 100}, "124", "plug of at least 100 kW: 2 no"),
+        ({"least_ports": 4, "unstated": "drop"}, "123", "at least 4 such ports: 1 no, 1 not"),
+        ({"standing": True}, "1234", "standing: 1 no, 1 not stated (kept)"),
         (
             {"access": ["public"], "always_open": True, "least_kw": 100, "unstated": "drop"},
             "1",
-            "1 of 5 stations count",
+            "that count: 1 of 5",
         ),
         ({"where": "name <> 'Mall'"}, "1245", "4 stations"),
     ],
@@ -106,7 +107,7 @@ def test_filters(town, keys, ids, said) -> None:
     """Each filter leaves out what it says; what a source does not say is dropped or kept, and counted."""
     problem = town.read(existing=[table(**keys)])
     assert list(standing(problem)) == [f"city-{number}" for number in ids]
-    assert said in problem.warnings[-1]
+    assert said in problem.notes[-1]
 
 
 @pytest.mark.parametrize(
@@ -119,18 +120,18 @@ def test_stations_of_two_sources(town, merge, ids) -> None:
     problem = town.read(existing=[table(), second])
     found = standing(problem)
     assert list(found) == [*(f"city-{number}" for number in range(1, 6)), *ids]
-    together, city, other = problem.warnings
+    said = [*problem.warnings, *problem.notes]
+    together, city, other = said
+    assert len(problem.warnings) == (merge is None)  # a station twice is doubtful, one merged is counted
     expected = {
-        None: "2 of 7 stations are in another source as well: kept as they are",
-        "50 m": "2 of 7 stations are in another source as well: merged, 1 fewer",
-        "20 m": "0 of 7 stations are in another source as well: merged, 0 fewer",
+        None: "in another source as well: 2 of 7 stations, kept as they are",
+        "50 m": "in another source as well: 2 of 7 stations, merged, 1 fewer",
+        "20 m": "in another source as well: 0 of 7 stations, merged, 0 fewer",
     }
     assert together == f"existing stations ocm (ocm.json) and those above: {expected[merge]}"
     assert city.startswith("existing stations city (stations.csv): 5 stations")
-    assert other.startswith(
-        "existing stations ocm (ocm.json): 2 stations; 1 stations that Open Charge Map has as removed"
-    )
-    assert f"{len(ids)} of {len(ids)} stations count" in other
+    assert other.startswith("existing stations ocm (ocm.json): 2 stations; left out, as removed: 1;")
+    assert f"that count: {len(ids)} of {len(ids)}" in other
 
 
 def test_openstreetmap_and_ocpi(town) -> None:
@@ -157,7 +158,7 @@ def test_openstreetmap_and_ocpi(town) -> None:
     assert standing(problem) == {"osm-11": 4, "osm-13": 2, "ocpi-L1": 1}
     assert problem.sites.kind.tolist()[-1] == "roaming"
     assert problem.sites.positions[3] == pytest.approx([113.2001, 28.1001], abs=1e-4)
-    assert any("1 features that are no charging stations are left out" in said for said in problem.warnings)
+    assert any("left out, no charging stations: 1 feature" in said for said in problem.notes)
 
 
 def test_the_us_afdc(town) -> None:
@@ -166,7 +167,7 @@ def test_the_us_afdc(town) -> None:
     town.write("afdc.csv", head + "ELEC,Hall,X,28.0,113.0,17,2\nCNG,Gas,X,28.0,113.1,18,\n")
     problem = town.read(existing=[{"name": "us", "file": "afdc.csv", "source": "afdc"}])
     assert standing(problem) == {"afdc-17": 2}
-    assert "1 stations of other fuels are left out" in problem.warnings[0]
+    assert "1 station; left out, of other fuels: 1;" in problem.notes[0]
 
 
 @pytest.mark.parametrize(
@@ -223,7 +224,39 @@ def test_ids_that_two_tables_share(town) -> None:
     assert said == "stations.csv, layer city, row 3: the id 'city-3' is in another site layer as well"
     one = {"name": "ocm", "file": "ocm.json", "source": "openchargemap"}
     said = faults(town.read, existing=[one, {**one, "name": "again"}])
-    assert "ocm.json, layer again: the id 'ocm-7' is in several tables of stations" in said
+    assert said[0].startswith("ocm.json, layer again, row 1, column id: the id 'ocm-7' is in another table")
+
+
+def test_rows_are_those_of_the_file(town) -> None:
+    """A fault names the row of the file, whatever was filtered or left out before."""
+    town.write("sites.csv", "id,lon,lat\ncity-3,113,28\nocm-8,113,28\n")
+    second = {"name": "ocm", "file": "ocm.json", "source": "openchargemap"}
+    town.write("ocm.json", json.dumps([OCM[2], *OCM[:2]]))
+    said = faults(town.read, existing=[table(where="code <> 1"), second])
+    assert [each.partition(":")[0] for each in said] == [
+        "stations.csv, layer city, row 3",
+        "ocm.json, layer ocm, row 3",
+    ]
+
+
+def test_the_same_id_in_two_files_of_a_source(town) -> None:
+    """With merge it is the same station, whatever it is called; far away it is another one, and renamed."""
+    later = [ocm(7, 113.0005, 28.0, "Rathaus", NumberOfPoints=9), ocm(8, 113.3, 28.0, "Harbour")]
+    town.write("later.json", json.dumps(later))
+    one = {"name": "ocm", "file": "ocm.json", "source": "openchargemap"}
+    problem = town.read(existing=[one, {**one, "name": "later", "file": "later.json", "merge": "100 m"}])
+    assert standing(problem) == {"ocm-7": 6, "ocm-8": np.inf, "ocm-8-2": np.inf}
+    assert any("2 of 4 stations, merged, 1 fewer" in note for note in problem.notes)
+    (doubt,) = problem.warnings
+    assert "too far apart to be one: 1, such as ocm-8 is now ocm-8-2" in doubt
+
+
+def test_doubts_about_a_file_of_stations_are_no_counts(town) -> None:
+    """What was repaired in a table of stations is a warning, as it is in any layer."""
+    bowtie = Polygon([(113.0, 28.0), (113.01, 28.01), (113.01, 28.0), (113.0, 28.01)])
+    gpd.GeoDataFrame({"code": [1]}, geometry=[bowtie], crs=4326).to_file(town.folder / "lots.gpkg")
+    (doubt,) = town.read(existing=[table(file="lots.gpkg")]).warnings
+    assert doubt.startswith("lots.gpkg: polygons that cross or touch themselves: 1 of 1 polygon;")
 
 
 def test_a_file_outside_the_folder_is_not_read(town) -> None:
@@ -236,7 +269,7 @@ def test_stations_of_which_none_counts(town) -> None:
     """Beside other sites that is a count; alone there would be no site."""
     none = table(least_kw=900, unstated="drop")
     problem = town.read(existing=[none])
-    assert "0 of 5 stations count" in problem.warnings[0]
+    assert "that count: 0 of 5" in problem.notes[0]
     assert standing(problem) == {}
     (said,) = faults(town.read, existing=[none], sites=[])
     assert said.startswith("there is no site: no station of [[existing]] counts")
@@ -313,11 +346,12 @@ access = ["public"]
 """
     town.write("scenario.toml", scenario)
     shown = " ".join(chargeplan("check", ".", cwd=town.folder).stdout.split())
-    said = "access public: 1 stations are not, 1 do not say and are dropped"
+    said = "access public: 1 no, 1 not stated (dropped)"
     assert said in shown
     assert "Sites 4: 3 existing, 1 candidate" in shown  # one stood before, two count
     solved = chargeplan("solve", ".", "-o", "plan", cwd=town.folder)
     assert solved.returncode == 0
     assert said in " ".join(solved.stdout.split())
-    (kept,) = json.loads((town.folder / "plan" / "plan.json").read_text(encoding="utf-8"))["warnings"]
-    assert said in kept
+    record = json.loads((town.folder / "plan" / "plan.json").read_text(encoding="utf-8"))
+    assert said in record["notes"][0]
+    assert record["warnings"] == []

@@ -47,8 +47,8 @@ def test_unknown_ids_are_counted(region) -> None:
     problem = region.read(standards=[STANDARD])
     assert problem.standards[0].matrix.nnz == 3
     assert problem.warnings == (
-        "d.csv: 1 demand point ids, such as 'z', are in no layer and were left out",
-        "d.csv: 1 site ids, such as 'y', are in no layer and were left out",
+        "d.csv: demand point ids that are in no layer, left out: 1, such as 'z'",
+        "d.csv: site ids that are in no layer, left out: 1, such as 'y'",
     )
     region.write("d.csv", "demand,site,distance\nz,p,5\n")
     assert faults(region) == ["d.csv, layer drive: names no pair of a demand point and a site"]

@@ -70,7 +70,7 @@ def test_census_areas_are_spread(town, whole) -> None:
     assert (points.positions[points.district == "B", 0] >= 113.02).all()
     assert ((points.weight % 1 == 0).all()) == whole
     assert len(points) > 30
-    assert problem.warnings == (
+    assert problem.notes == (
         f"people dwellers: census.gpkg: 1,801 people in 2 features, spread over {len(points)} cells of 300 m",
     )
     assert "census.gpkg" in [source.name for source in problem.inputs]
@@ -81,8 +81,8 @@ def test_parts_of_people(town) -> None:
     census(town, pop=[100.4, 50.4])
     problem = town.read(people=people())
     assert demand(problem).weight.sum() == 150
-    assert "151 people in 2 features" in problem.warnings[0]
-    assert "150 in whole people of each" in problem.warnings[0]
+    assert "151 people in 2 features" in problem.notes[0]
+    assert "150 in whole people of each" in problem.notes[0]
     assert demand(town.read(people=people(whole=False))).weight.sum() == pytest.approx(150.8)
 
 
@@ -98,10 +98,10 @@ def test_points_stay_or_are_gathered(town) -> None:
     problem = town.read(people=layer)
     points = demand(problem)
     assert (len(points), points.weight.sum()) == (160, 400)
-    assert "400 people in 200 features, at 160 points" in problem.warnings[0]
+    assert "400 people in 200 features, at 160 points" in problem.notes[0]
     problem = town.read(people={**layer, "cell": "1 km"})
     gathered = demand(problem)
-    assert f"400 people in 200 features, gathered in {len(gathered)} cells of 1 km" in problem.warnings[0]
+    assert f"400 people in 200 features, gathered in {len(gathered)} cells of 1 km" in problem.notes[0]
     assert len(gathered) < 30
     assert len(set(gathered.ids)) == len(gathered)
     for side in ("east", "west"):
@@ -122,7 +122,7 @@ def test_a_raster(town) -> None:
     problem = town.read(people=layer)
     assert len(demand(problem)) == (values > 0).sum()
     assert demand(problem).weight.sum() == pytest.approx(total, abs=1e-3)
-    assert problem.warnings[0] == f"people dwellers: pop.tif: {total:,.0f} people in 116 cells"
+    assert problem.notes[0] == f"people dwellers: pop.tif: {total:,.0f} people in 116 cells"
     gathered = demand(town.read(people={**layer, "gather": 4}))
     assert len(gathered) == 9
     assert gathered.weight.sum() == pytest.approx(total, abs=1e-3)
@@ -155,10 +155,10 @@ def test_only_people_in_an_area(town, kind) -> None:
     problem = town.read(areas=areas, people=layer)
     assert demand(problem).weight.sum() == pytest.approx(600, rel=0.03)
     assert (demand(problem).positions[:, 0] <= 113.006).all()
-    (said,) = [each for each in problem.warnings if "outside the area" in each or "outside" in each]
+    (said,) = [each for each in problem.notes if "outside the area" in each or "outside" in each]
     left_out = 1200 - demand(problem).weight.sum()
     if kind != "raster":  # of a raster those are counted that lie in the tile that is read
-        assert f"; {left_out:,.0f} live outside the area and are left out" in said
+        assert f"; left out, outside the area: {left_out:,.0f}" in said
 
 
 @pytest.mark.parametrize("kind", ["raster", "polygons", "points", "cells"])
@@ -176,7 +176,7 @@ def test_ev_demand(town, kind) -> None:
         layer = people(file="homes.csv", **({"cell": "1 km"} if kind == "cells" else {}))
     problem = town.read(people=layer, ev=EV)
     assert demand(problem).weight.sum() == pytest.approx(total * PUBLIC_KWH, rel=1e-6)
-    (said,) = [each for each in problem.warnings if each.startswith("demand of dwellers")]
+    (said,) = [each for each in problem.notes if each.startswith("demand of dwellers")]
     assert said == (
         f"demand of dwellers: {total * PUBLIC_KWH:,.0f} kWh that electric cars charge in public a day; "
         "cars_per_person 0.3 (yearbook 2024); electric_share 0.1 (registrations 2024); "
@@ -209,7 +209,7 @@ def test_the_degree_of_urbanisation(town) -> None:
     layer = {"name": "dwellers", "file": "census.gpkg", "cell": "500 m", "classes": True}
     problem = town.read(people=layer, standards=standards)
     assert 150_000 < demand(problem).weight.sum() <= 180_000
-    (said,) = [each for each in problem.warnings if "urban centre" in each]
+    (said,) = [each for each in problem.notes if "urban centre" in each]
     assert said.startswith("people dwellers: urban centres: 1 with 1")
 
 

@@ -302,7 +302,7 @@ def test_excluded_areas(region) -> None:
     areas.to_file(region.folder / "green.geojson")
     problem = region.read(exclude=[{"file": "green.geojson"}])
     assert problem.sites.status.tolist() == ["forbidden", "candidate", "forbidden", "existing"]
-    assert problem.warnings == ("1 existing or required sites in excluded areas stay",)
+    assert problem.warnings == ("existing or required sites in excluded areas, which stay: 1",)
 
 
 def test_borders(region) -> None:

@@ -81,7 +81,7 @@ def read_ocpi(path: str | PathLike[str], *, datum: Datum = "wgs84") -> gpd.GeoDa
     places = [record.child("coordinates") for record in records]
     lon, lat = ([place.degrees(axis) for place in places] for axis in ("longitude", "latitude"))
     gone = sum(map(len, evses)) - sum(map(len, standing))
-    remarks = [f"{gone} EVSEs that are removed or planned are not counted as ports"] if gone else []
+    remarks = [f"EVSEs not counted as ports, as removed or planned: {gone:,}"] if gone else []
     return station_table(
         stations,
         gpd.points_from_xy(lon, lat),

@@ -62,7 +62,7 @@ def read_open_charge_map(path: str | PathLike[str], *, datum: Datum = "wgs84") -
     places = [record.child("AddressInfo") for record in kept]
     lon, lat = ([place.degrees(axis) for place in places] for axis in ("Longitude", "Latitude"))
     removed = len(records) - len(kept)
-    remarks = [f"{removed} stations that Open Charge Map has as removed are left out"] if removed else []
+    remarks = [f"left out, as removed: {removed:,}"] if removed else []
     return station_table(
         stations,
         gpd.points_from_xy(lon, lat),

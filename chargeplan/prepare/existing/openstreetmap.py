@@ -128,7 +128,7 @@ class _Unread:
 
     def remarks(self) -> list[str]:
         return [
-            f"{len(tags)} {what} in OpenStreetMap cannot be read and count as not stated, such as {tags[0]}"
+            f"{what} that cannot be read and count as not stated: {len(tags):,}, such as {tags[0]}"
             for what, tags in sorted(self.found.items())
         ]
 

@@ -3,7 +3,8 @@
 Distances are geodesic. Names are compared by Ratcliff and Obershelp's gestalt matching (J. Ratcliff and D.
 Metzener 1988), as the standard library's `difflib` has it: only pairs within the radius are compared, a few
 per station, so a faster matcher would gain nothing. No source has a station twice: of those that may be the
-same, each is given at most one of every other source, the likest name first, then the nearest.
+same, each is given at most one of every other source: first the one of its own id, then the likest name, then
+the nearest.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import unicodedata
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 from functools import lru_cache
+from itertools import count
 from typing import TYPE_CHECKING, Any
 
 import geopandas as gpd
@@ -24,6 +26,7 @@ from scipy.sparse.csgraph import connected_components
 from chargeplan.errors import Fault, InputError
 from chargeplan.kernels import coverage_distances
 from chargeplan.prepare.features import positions
+from chargeplan.units import format_count
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -87,34 +90,54 @@ def join(
     rule
         When two stations are one.
     merged
-        Whether those are made one.
+        Whether those are made one. Stations of one id are, wherever they lie within the rule's radius; of two
+        farther apart the later gets an id of its own.
 
     Returns
     -------
     GeoDataFrame
-        ``attrs["remarks"]`` holds those of the tables, and how many stations are in several sources.
+        ``attrs["remarks"]`` holds those of the tables, and how many stations are in several sources;
+        ``attrs["doubts"]`` what is doubtful.
 
     Raises
     ------
     InputError
-        No table, or an id that two of them share.
+        No table, or, where nothing is merged, an id that two of them share.
     """
     if not tables:
         raise InputError("there is no table of stations to join")
     remarks = [remark for table in tables for remark in table.attrs.get("remarks", ())]
     plain = [_without_attrs(table) for table in tables if len(table)] or [_without_attrs(tables[0])]
     stations = gpd.GeoDataFrame(pd.concat(plain, ignore_index=True), crs=tables[0].crs)
+    doubts = [doubt for table in tables for doubt in table.attrs.get("doubts", ())]
     twice = stations["id"][stations["id"].duplicated()].unique()
-    if len(twice):
+    if len(twice) and not merged:
         raise InputError([Fault(f"the id {name!r} is in several tables of stations") for name in twice])
     pairs = same_stations(stations, rule)
     both = len(np.unique(pairs[["first", "second"]].to_numpy()))
     result = merge(stations, pairs) if merged else stations
-    fate = f"merged, {len(stations) - len(result)} fewer" if merged else "kept as they are"
+    fate = f"merged, {len(stations) - len(result):,} fewer" if merged else "kept as they are"
     if len(set(stations["source"])) > 1:
-        remarks.append(f"{both} of {len(stations)} stations are in another source as well: {fate}")
-    result.attrs["remarks"] = tuple(remarks)
+        said = f"in another source as well: {both:,} of {format_count(len(stations), 'station')}, {fate}"
+        (remarks if merged or not both else doubts).append(said)
+    doubts += _told_apart(result)
+    result.attrs = {"remarks": tuple(remarks), "doubts": tuple(doubts)}
     return result
+
+
+def _told_apart(stations: gpd.GeoDataFrame) -> list[str]:
+    """Give stations whose id an earlier one has, elsewhere, an id of their own, and say so."""
+    ids = stations["id"].tolist()
+    taken, renamed = set(ids), []
+    for at in np.flatnonzero(stations["id"].duplicated().to_numpy()).tolist():
+        suffixed = (f"{ids[at]}-{number}" for number in count(2))
+        own = next(name for name in suffixed if name not in taken)
+        renamed.append(f"{ids[at]} is now {own}")
+        taken.add(own)
+        ids[at] = own
+    stations["id"] = ids
+    far = "ids that stations of two sources have, too far apart to be one"
+    return [f"{far}: {len(renamed):,}, such as {renamed[0]}"] if renamed else []
 
 
 def _without_attrs(table: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
@@ -129,7 +152,7 @@ def same_stations(stations: gpd.GeoDataFrame, rule: SameStation | None = None) -
     Parameters
     ----------
     stations
-        With the columns of `schema`, of several sources.
+        With the columns of `schema`, of several sources; those of one id are alike whatever their names.
     rule
         When two stations are one.
 
@@ -146,6 +169,8 @@ def same_stations(stations: gpd.GeoDataFrame, rule: SameStation | None = None) -
     apart = (found.row < found.col) & (source[found.row] != source[found.col])
     first, second, metres = found.row[apart], found.col[apart], found.data[apart]
     names, operators = (list(map(_plain, stations[column])) for column in ("name", "operator"))
+    ids = stations["id"].to_numpy(dtype=object)
+    known = ids[first] == ids[second]
     likeness, limit = np.full(len(first), np.nan), np.zeros(len(first))
     for pair, (one, other) in enumerate(zip(first, second, strict=True)):
         who = _likeness(operators[one], operators[other], rule.likeness)
@@ -153,13 +178,15 @@ def same_stations(stations: gpd.GeoDataFrame, rule: SameStation | None = None) -
         likeness[pair] = best = np.fmax.reduce([who, *(_likeness(*text, rule.likeness) for text in texts)])
         blind = np.isnan(best) or who < rule.likeness
         limit[pair] = rule.blind_radius if blind else rule.radius
+    likeness[known], limit[known] = 1.0, rule.radius
     same = (metres <= limit) & ~(likeness < rule.likeness)
-    pairs = pd.DataFrame({"first": first, "second": second, "distance_m": metres, "likeness": likeness})[same]
-    by_trust = pairs.sort_values(
-        ["likeness", "distance_m", "first", "second"], ascending=[False, *[True] * 3]
+    table = {"first": first, "second": second, "distance_m": metres, "likeness": likeness, "known": known}
+    by_trust = pd.DataFrame(table)[same].sort_values(
+        ["known", "likeness", "distance_m", "first", "second"], ascending=[False, False, *[True] * 3]
     )
     kept = _one_of_each(by_trust["first"].tolist(), by_trust["second"].tolist(), source)
-    return pd.DataFrame(by_trust[kept].sort_values(["first", "second"], ignore_index=True))
+    pairs = by_trust[kept].drop(columns="known")
+    return pd.DataFrame(pairs.sort_values(["first", "second"], ignore_index=True))
 
 
 def _one_of_each(
@@ -216,10 +243,10 @@ def merge(stations: gpd.GeoDataFrame, pairs: pd.DataFrame) -> gpd.GeoDataFrame:
         The first of each group, what it does not say filled in from the next that does; `merged` holds the
         ids of the others, separated by ``"; "``.
     """
-    count = len(stations)
-    links = coo_array((np.ones(len(pairs)), (pairs["first"], pairs["second"])), shape=(count, count))
+    size = len(stations)
+    links = coo_array((np.ones(len(pairs)), (pairs["first"], pairs["second"])), shape=(size, size))
     group = connected_components(links, directed=False)[1]
-    groups = pd.Series(np.arange(count)).groupby(group).agg(list).tolist()
+    groups = pd.Series(np.arange(size)).groupby(group).agg(list).tolist()
     lead = np.sort(np.array([rows[0] for rows in groups], dtype=np.int64))
     result = stations.iloc[lead].reset_index(drop=True)
     others = {rows[0]: rows[1:] for rows in groups}

@@ -88,12 +88,13 @@ def station_table(
     stated_crs
         What the caller says in place of `crs`.
     remarks
-        What a reader should know, with counts; kept in ``attrs["remarks"]``.
+        What was left out or not read, counted; kept in ``attrs["remarks"]``.
 
     Returns
     -------
     GeoDataFrame
-        With the columns of this module's table.
+        With the columns of this module's table; ``attrs["rows"]`` are the numbers, and
+        ``attrs["doubts"]`` says what was repaired of the geometry.
 
     Raises
     ------
@@ -103,27 +104,29 @@ def station_table(
     frame = gpd.GeoDataFrame(_columns(stations), geometry=geometry, crs=crs)
     numbers = np.arange(1, len(frame) + 1) if rows is None else np.array(rows, dtype=np.int64)
     _note_ids(frame, numbers, faults)
+    doubts: tuple[str, ...] = ()
     if len(frame):
-        frame = _settled(frame, numbers, faults, Layer(file=faults.file, crs=stated_crs, datum=datum))
+        layer = Layer(file=faults.file, crs=stated_crs, datum=datum)
+        frame, doubts = _settled(frame, numbers, faults, layer)
     if faults.found:
         raise InputError(faults.found)
-    frame.attrs["remarks"] = tuple(remarks)
+    frame.attrs = {"remarks": tuple(remarks), "doubts": doubts, "rows": numbers.tolist()}
     return frame
 
 
 def _settled(
     frame: gpd.GeoDataFrame, rows: npt.NDArray[np.int64], faults: Faults, layer: Layer
-) -> gpd.GeoDataFrame:
-    """Bring the geometry to WGS-84, noting what is wrong with it under the file's row numbers."""
+) -> tuple[gpd.GeoDataFrame, tuple[str, ...]]:
+    """Bring the geometry to WGS-84, noting what is wrong under the file's row numbers; count repairs."""
     try:
         read = load(layer, faults.layer, lambda _: frame, POINTS)
     except InputError as error:
         faults.adopt(error)
-        return frame
+        return frame, ()
     for fault in read.faults.found:
         row = None if fault.row is None else int(rows[fault.row - 1])
         faults.add(fault.message, row=row, column=fault.column)
-    return read.frame
+    return read.frame, read.remarks
 
 
 def _columns(stations: Sequence[Station]) -> pd.DataFrame:

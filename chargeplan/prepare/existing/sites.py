@@ -12,6 +12,7 @@ from chargeplan.prepare import existing
 from chargeplan.prepare.faults import Faults
 from chargeplan.prepare.features import POINTS, Features, load, positions
 from chargeplan.prepare.points import Sites
+from chargeplan.units import format_count
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
 def read_existing(
     layers: Sequence[ExistingLayer], files: Files
-) -> tuple[list[tuple[Features, Sites]], list[str]]:
+) -> tuple[list[tuple[Features, Sites]], list[str], list[str]]:
     """Read the stations that stand.
 
     Parameters
@@ -41,6 +42,8 @@ def read_existing(
     list of tuple
         For each table of which any station counts: its features, and its sites with status ``"existing"``,
         which cost nothing and have room for as many chargers as they have ports.
+    list of str
+        What is doubtful: in the files, and of stations that several of them have.
     list of str
         How many stations there are, are known twice, are left out and why, and count.
 
@@ -58,15 +61,17 @@ def read_existing(
             faults += error.faults
     if faults:
         raise InputError(faults)
-    together, notes = _together(layers, tables)
+    together, doubts, notes = _together(layers, tables)
     read = []
     for number, layer in enumerate(layers):
         found = _counting(layer, together[together["entry"] == number].reset_index(drop=True))
         said = [*tables[number].attrs["remarks"], *found.attrs["remarks"]]
-        notes.append(f"{_named(layer)}: {len(tables[number])} stations; {'; '.join(said)}")
+        stations = format_count(len(tables[number]), "station")
+        notes.append(f"{_named(layer)}: {'; '.join([stations, *said])}")
+        doubts += [f"{layer.file}: {doubt}" for doubt in tables[number].attrs["doubts"]]
         if len(found):
             read.append(_as_sites(layer, found))
-    return read, notes
+    return read, doubts, notes
 
 
 def _named(layer: ExistingLayer) -> str:
@@ -74,7 +79,7 @@ def _named(layer: ExistingLayer) -> str:
 
 
 def _stations(layer: ExistingLayer, files: Files) -> gpd.GeoDataFrame:
-    """Read one table's stations, which are a source of their own; `row` is their number as they were read."""
+    """Read one table's stations, which are a source of their own; `row` is their number in the file."""
     faults = Faults(layer.file, layer.name)
     try:
         _wanted(layer)
@@ -89,9 +94,9 @@ def _stations(layer: ExistingLayer, files: Files) -> gpd.GeoDataFrame:
         faults.add("; ".join(["holds no charging station that stands", *table.attrs.get("remarks", ())]))
     if faults.found:
         raise InputError(faults.found)
-    remarks = table.attrs.get("remarks", ())
-    table = table.assign(source=layer.name, row=np.arange(1, len(table) + 1))
-    table.attrs = {"remarks": remarks}
+    said = table.attrs
+    table = table.assign(source=layer.name, row=said["rows"])
+    table.attrs = said
     return table
 
 
@@ -143,8 +148,13 @@ def _of_openstreetmap(layer: ExistingLayer, files: Files) -> gpd.GeoDataFrame:
         table = existing.stations_of_openstreetmap(frame, file=layer.file)
     except InputError as error:
         raise InputError([_in_file(fault, rows.tolist()) for fault in error.faults]) from None
-    left_out = [f"{others} features that are no charging stations are left out"] if others else []
-    table.attrs["remarks"] = (*features.remarks, *table.attrs.get("remarks", ()), *left_out)
+    left_out = [f"left out, no charging stations: {format_count(others, 'feature')}"] if others else []
+    said = table.attrs
+    table.attrs = {
+        "remarks": (*said["remarks"], *left_out),
+        "doubts": (*features.remarks, *said["doubts"]),
+        "rows": rows.tolist(),
+    }
     return table
 
 
@@ -155,21 +165,32 @@ def _in_file(fault: Fault, rows: list[int]) -> Fault:
 
 def _together(
     layers: Sequence[ExistingLayer], tables: Sequence[gpd.GeoDataFrame]
-) -> tuple[gpd.GeoDataFrame, list[str]]:
+) -> tuple[gpd.GeoDataFrame, list[str], list[str]]:
     """Add one source after the other; those above count as one that every station may be in already."""
-    known, notes = _plain(tables[0]), []
+    known, doubts, notes = _plain(tables[0]), [], []
     for layer, table in zip(layers[1:], tables[1:], strict=True):
         rule = existing.SameStation() if layer.merge_m is None else _within(layer.merge_m)
         merged = layer.merge_m is not None
-        try:
-            known = existing.join([known.assign(source="above"), _plain(table)], rule, merged=merged)
-        except InputError as error:
-            faults = Faults(layer.file, layer.name)
-            faults.adopt(error)
-            raise InputError(faults.found) from None
-        notes += [f"{_named(layer)} and those above: {remark}" for remark in known.attrs["remarks"]]
+        if not merged:
+            _refuse_shared(layer, known, table)
+        known = existing.join([known.assign(source="above"), _plain(table)], rule, merged=merged)
+        who = f"{_named(layer)} and those above"
+        notes += [f"{who}: {remark}" for remark in known.attrs["remarks"]]
+        doubts += [f"{who}: {doubt}" for doubt in known.attrs["doubts"]]
         known = _plain(known)
-    return known, notes
+    return known, doubts, notes
+
+
+def _refuse_shared(layer: ExistingLayer, known: gpd.GeoDataFrame, table: gpd.GeoDataFrame) -> None:
+    """Refuse ids that are in a source above already: who does not merge has to tell the stations apart."""
+    faults, ids = Faults(layer.file, layer.name), table["id"].to_numpy(dtype=object)
+    shared = np.isin(ids, known["id"].to_numpy(dtype=object))
+    says = 'is in another table of stations as well; merge = "100 m" makes one of those that are the same'
+    rows = table["row"].to_numpy(dtype=np.int64)
+    faults.locate(rows, positions(table))
+    faults.add_rows(shared, rows, lambda at: f"the id {ids[at]!r} {says}", column="id")
+    if faults.found:
+        raise InputError(faults.found)
 
 
 def _within(metres: float) -> existing.SameStation:
@@ -202,10 +223,9 @@ def _counting(layer: ExistingLayer, stations: gpd.GeoDataFrame) -> gpd.GeoDataFr
 
 def _as_sites(layer: ExistingLayer, stations: gpd.GeoDataFrame) -> tuple[Features, Sites]:
     count, ports = len(stations), stations["ports"].to_numpy(dtype=np.float64)
-    features = Features(
-        layer.name, stations, stations["row"].to_numpy(dtype=np.int64), Faults(layer.file, layer.name)
-    )
-    return features, Sites(
+    rows, faults = stations["row"].to_numpy(dtype=np.int64), Faults(layer.file, layer.name)
+    faults.locate(rows, positions(stations))
+    return Features(layer.name, stations, rows, faults), Sites(
         ids=stations["id"].to_numpy(dtype=object),
         positions=positions(stations),
         status=np.full(count, "existing", dtype=object),

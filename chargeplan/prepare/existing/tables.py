@@ -91,7 +91,7 @@ def read_station_table(
     frame, rows = _chosen(frame, where, faults)
     records = _records(frame.rename(columns={name: key for key, name in named.items()}), rows, findings)
     stations = [_plain(record, source, "id" in named) for record in records]
-    return station_table(
+    found = station_table(
         stations,
         frame.geometry.to_numpy(),
         findings.tell(faults),
@@ -99,8 +99,9 @@ def read_station_table(
         crs=frame.crs,
         stated_crs=crs,
         datum=datum,
-        remarks=frame.attrs.get("remarks", ()),
     )
+    found.attrs["doubts"] = (*frame.attrs.get("remarks", ()), *found.attrs["doubts"])
+    return found
 
 
 def _columns(frame: gpd.GeoDataFrame, given: Mapping[str, str], faults: Faults) -> dict[str, str]:
@@ -226,7 +227,7 @@ def read_afdc(path: str | PathLike[str]) -> gpd.GeoDataFrame:
         findings.tell(faults),
         rows=rows,
         crs=frame.crs,
-        remarks=[f"{others} stations of other fuels are left out"] if others else [],
+        remarks=[f"left out, of other fuels: {others:,}"] if others else [],
     )
 
 

@@ -107,8 +107,8 @@ def keep(stations: gpd.GeoDataFrame, wanted: Wanted) -> gpd.GeoDataFrame:
         no, unstated = answers == _NO, answers == _UNSTATED
         verb = "dropped" if wanted.unknown == "drop" and what != "standing" else "kept"
         kept &= ~no & ~(unstated & (verb == "dropped"))
-        remarks.append(f"{what}: {no.sum()} stations are not, {unstated.sum()} do not say and are {verb}")
-    remarks.append(f"{kept.sum()} of {len(stations)} stations count")
+        remarks.append(f"{what}: {no.sum():,} no, {unstated.sum():,} not stated ({verb})")
+    remarks.append(f"that count: {kept.sum():,} of {len(stations):,}")
     found = stations[kept].reset_index(drop=True)
     found.attrs["remarks"] = tuple(remarks)
     return found

@@ -80,7 +80,7 @@ def standing(known: gpd.GeoDataFrame, given: gpd.GeoDataFrame | None, counts: Co
     table = existing.flat(together[kept].reset_index(drop=True))
     lon, lat = positions(table).T
     stations = pd.DataFrame(table.drop(columns="geometry")).assign(lon=lon, lat=lat)
-    stations.attrs["remarks"] = together.attrs.get("remarks", ())
+    stations.attrs["remarks"] = (*together.attrs["doubts"], *together.attrs["remarks"])
     return stations
 
 
