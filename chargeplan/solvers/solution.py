@@ -66,8 +66,8 @@ class Limits:
     gap
         Relative gap at which the plan is good enough; 0 asks for the optimum.
     work_limit
-        Units of work, about a second each on one core; None for no limit. The same seed gives the same
-        answer.
+        Units of work, about a second each on one core; None for no limit. The same seed and number of
+        threads give the same answer.
     threads
         Threads for a backend; None for all processors.
     seed
