@@ -14,6 +14,8 @@ from chargeplan.kernels.compiled import in_pieces, kernel, kernel_part
 from chargeplan.kernels.inputs import checked_needs, checked_vector, read_only, sorted_rows, unwritable
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import ArrayLike, NDArray
     from scipy.sparse import csr_array
 
@@ -23,6 +25,10 @@ if TYPE_CHECKING:
 
 _ODD = np.uint64(0x9E3779B97F4A7C15)
 _PIECE = 500  # sets in the smallest piece of work
+
+
+def _never() -> bool:
+    return False
 
 
 @kernel
@@ -152,18 +158,32 @@ def _by_column(indptr: NDArray[np.int64], indices: Names, columns: int) -> Sets:
 
 
 def _marked(
-    sets: Sets, holders: Sets, rank: NDArray[np.float64], marked: NDArray[np.bool_], *, larger: bool
+    sets: Sets,
+    holders: Sets,
+    rank: NDArray[np.float64],
+    marked: NDArray[np.bool_],
+    *,
+    larger: bool,
+    stop: Callable[[], bool],
 ) -> NDArray[np.bool_]:
+    """Mark piece by piece, until told to stop: what stands for a marked set is itself kept, or stood for."""
     signatures = np.empty(rank.size, np.uint64)
     with np.errstate(over="ignore"):  # the hash wraps around on purpose
         _signatures(*sets, signatures)
     given = sets, holders, signatures, rank, larger
-    in_pieces(lambda start, stop: _mark(*given, start, stop, marked), rank.size, _PIECE)
+
+    def mark(first: int, last: int) -> None:
+        if not stop():
+            _mark(*given, first, last, marked)
+
+    in_pieces(mark, rank.size, _PIECE)
     read_only(marked)
     return marked
 
 
-def dominated_rows(coverage: csr_array, need: ArrayLike | None = None) -> NDArray[np.bool_]:
+def dominated_rows(
+    coverage: csr_array, need: ArrayLike | None = None, stop: Callable[[], bool] = _never
+) -> NDArray[np.bool_]:
     """Find the rows of a full set covering model that other rows imply.
 
     Row k is implied by row i when every site of i is one of k and ``need[i] >= need[k]``; so is a row
@@ -175,6 +195,8 @@ def dominated_rows(coverage: csr_array, need: ArrayLike | None = None) -> NDArra
         (N, M) sparse relation.
     need
         (N,) how many stations each row needs; 1 for all when None is given.
+    stop
+        Asked between pieces of the work, perhaps by several threads; once it says so, fewer are found.
 
     Returns
     -------
@@ -190,10 +212,12 @@ def dominated_rows(coverage: csr_array, need: ArrayLike | None = None) -> NDArra
     rows = sorted_rows(coverage)
     needs = checked_needs(need, rows[0].size - 1)
     columns = _by_column(*rows, coverage.shape[1])
-    return _marked(rows, columns, needs.astype(np.float64), needs == 0, larger=True)
+    return _marked(rows, columns, needs.astype(np.float64), needs == 0, larger=True, stop=stop)
 
 
-def dominated_columns(coverage: csr_array, cost: ArrayLike | None = None) -> NDArray[np.bool_]:
+def dominated_columns(
+    coverage: csr_array, cost: ArrayLike | None = None, stop: Callable[[], bool] = _never
+) -> NDArray[np.bool_]:
     """Find the sites that another site replaces at no greater cost.
 
     Site j is dominated by site k when every row of j is one of k and ``cost[k] <= cost[j]``. Exact where no
@@ -205,6 +229,8 @@ def dominated_columns(coverage: csr_array, cost: ArrayLike | None = None) -> NDA
         (N, M) sparse relation.
     cost
         (M,) 0 or more; 1 for all when None is given.
+    stop
+        As for `dominated_rows`.
 
     Returns
     -------
@@ -220,7 +246,7 @@ def dominated_columns(coverage: csr_array, cost: ArrayLike | None = None) -> NDA
     rows = sorted_rows(coverage)
     costs = checked_vector(cost, coverage.shape[1], "cost")
     columns = _by_column(*rows, coverage.shape[1])
-    return _marked(columns, rows, costs, np.diff(columns[0]) == 0, larger=False)
+    return _marked(columns, rows, costs, np.diff(columns[0]) == 0, larger=False, stop=stop)
 
 
 def components(coverage: csr_array) -> tuple[int, NDArray[np.int64], NDArray[np.int64]]:

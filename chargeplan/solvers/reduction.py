@@ -22,6 +22,8 @@ import numpy as np
 from chargeplan.kernels import dominated_columns, dominated_rows, merge_equal_rows
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
     from chargeplan.solvers.models.covering import CoveringModel
@@ -30,6 +32,10 @@ if TYPE_CHECKING:
 # What is subtracted from a target or a limit may round; this part of the whole is forgiven, a tenth of what
 # `CoveringModel.allows` forgives.
 _ROUNDING = 1e-13
+
+
+def _never() -> bool:
+    return False
 
 
 @dataclass(frozen=True)
@@ -82,27 +88,33 @@ class Reduction:
         )
 
 
-def reduce(model: CoveringModel) -> Reduction:
+def reduce(model: CoveringModel, stop: Callable[[], bool] = _never) -> Reduction:
     """Reduce a covering model, exactly, until nothing more gives way.
 
     Parameters
     ----------
     model
         Every row that must hold can be served by the permitted sites.
+    stop
+        Asked now and then, perhaps by several threads, whether to leave it at what is reduced: given sites
+        are taken out and equal rows merged all the same, which takes moments and spares more.
 
     Returns
     -------
     Reduction
-        The reduced model and how to undo it.
+        The reduced model, without given sites, and how to undo it.
     """
     n_rows, n_sites = model.coverage.shape
     every_row, every_site, none = np.arange(n_rows), np.arange(n_sites), np.empty(0, np.int64)
     step = Reduction(model, model, every_row, every_site, every_row, np.zeros(n_sites, np.bool_), none, 0.0)
+    step = _settle(step)
     while True:
         before = step.model.coverage.shape
-        step = _drop_dominated_sites(_drop_dominated_rows(_merge_rows(_settle(step))))
+        step = _drop_dominated_sites(_drop_dominated_rows(_merge_rows(step), stop), stop)
         step = _open_forced(step)
-        if step.model.coverage.shape == before and not step.model.opened.any():
+        if step.model.opened.any():
+            step = _settle(step)
+        if step.model.coverage.shape == before or stop():
             return step
 
 
@@ -131,14 +143,12 @@ def _keep(step: Reduction, rows: NDArray[np.bool_], sites: NDArray[np.bool_]) ->
 
 
 def _settle(step: Reduction) -> Reduction:
-    """Take given sites out of the model, with all they decide, and rows that are decided."""
+    """Take given sites out of the model, with all they decide, rows that are decided, and idle sites."""
     model = step.model
-    served = np.asarray(model.coverage.astype(np.int64) @ model.opened.astype(np.int64))
-    need = model.need - served
+    counts = model.coverage.astype(np.int64)
+    need = model.need - np.asarray(counts @ model.opened.astype(np.int64))
     holds = need <= 0
-    hopeless = ~model.must & (
-        np.asarray(model.coverage.sum(axis=1)) - model.coverage @ model.closed < model.need
-    )
+    hopeless = ~model.must & (np.asarray(counts @ (~model.closed).astype(np.int64)) < model.need)
     opened = step.opened.copy()
     opened[step.sites[model.opened]] = True
     spent = float(model.usage[model.opened].sum())
@@ -152,7 +162,9 @@ def _settle(step: Reduction) -> Reduction:
         else model.limit - spent + _ROUNDING * abs(step.original.limit or 0.0),
     )
     step = replace(step, model=settled, opened=opened, offset=step.offset + decided)
-    return _keep(step, ~(holds | hopeless), ~(model.opened | model.closed))
+    rows = ~(holds | hopeless)
+    serving = np.asarray(rows.astype(np.int64) @ counts) > 0
+    return _keep(step, rows, serving & ~(model.opened | model.closed))
 
 
 def _left_to_reach(step: Reduction, holds: NDArray[np.bool_]) -> NDArray[np.float64]:
@@ -185,25 +197,26 @@ def _chain(merged: NDArray[np.int64], onto: NDArray[np.int64]) -> NDArray[np.int
     return np.where(merged >= 0, onto[merged], -1) if onto.size else merged
 
 
-def _drop_dominated_rows(step: Reduction) -> Reduction:
+def _drop_dominated_rows(step: Reduction, stop: Callable[[], bool] = _never) -> Reduction:
     """Drop rows that must hold and that another row that must hold implies."""
     model = step.model
     must = np.flatnonzero(model.must)
     if not must.size:
         return step
     keep = np.ones(model.need.size, np.bool_)
-    keep[must[dominated_rows(model.coverage[must], model.need[must])]] = False
+    keep[must[dominated_rows(model.coverage[must], model.need[must], stop)]] = False
     return _keep(step, keep, np.ones(model.cost.size, np.bool_))
 
 
-def _drop_dominated_sites(step: Reduction) -> Reduction:
+def _drop_dominated_sites(step: Reduction, stop: Callable[[], bool] = _never) -> Reduction:
     """Drop sites that another replaces at no greater cost and usage."""
     model = step.model
     keep = np.asarray(model.coverage.sum(axis=0)) > 0
     # With two prices a site dominates only if neither is greater; no setting of the model has both.
     one_price = model.limit is None or not model.cost.any()
     if (model.need == 1).all() and one_price:
-        keep &= ~dominated_columns(model.coverage, model.cost if model.limit is None else model.usage)
+        price = model.cost if model.limit is None else model.usage
+        keep &= ~dominated_columns(model.coverage, price, stop)
     return _keep(step, np.ones(model.need.size, np.bool_), keep)
 
 

@@ -111,6 +111,23 @@ def test_pieces_and_threads_change_nothing(rng: np.random.Generator) -> None:
     assert kernels.dominated_columns(csr_array(dense)).tolist() == replaced(columns, np.ones(30))
 
 
+@pytest.mark.parametrize("look", [0, 1, 3])
+def test_what_a_stopped_search_marks_is_stood_for(rng: np.random.Generator, look: int) -> None:
+    """Stopped between two pieces, it marks some of what it would mark, and each is implied by a kept row."""
+    dense = rng.random((4_000, 30)) < 0.15
+    dense = dense[dense.any(axis=1)]
+    looks = itertools.count()
+    some = kernels.dominated_rows(csr_array(dense), stop=lambda: next(looks) >= look)
+    every = kernels.dominated_rows(csr_array(dense))
+    assert not (some & ~every).any()
+    assert (some.sum() == 0) == (look == 0)
+    assert some.sum() < every.sum()
+    missing = ~dense[some].astype(int)[:, None] & dense[~some].astype(int)[None]
+    assert (missing.sum(axis=2) == 0).any(axis=1).all()
+    nothing = kernels.dominated_columns(csr_array(dense * (np.arange(30) > 0)), stop=lambda: True)
+    assert np.flatnonzero(nothing).tolist() == [0], "a site that serves nothing needs no search"
+
+
 def test_large_sets_that_no_signature_tells_apart(rng: np.random.Generator) -> None:
     """Sets of a hundred members, a member short of another or with one exchanged, are told apart."""
     base = rng.random((12, 250)) < 0.5

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import replace
 
 import brute_force
@@ -18,6 +19,8 @@ from chargeplan.solvers import reduction as reductions
 from chargeplan.solvers.allocation import AllocationInstance
 from chargeplan.solvers.allocation_core import everything, left
 from chargeplan.solvers.allocation_dual import AllocationDual
+from chargeplan.solvers.ascent import ascend
+from chargeplan.solvers.bounds import lp_certificate
 from chargeplan.solvers.matrix import MatrixModel
 from chargeplan.solvers.models.arrays import checked_sites
 from chargeplan.solvers.models.covering import CoveringModel
@@ -94,6 +97,28 @@ def test_reductions_on_and_off_give_equal_optima(setting: str, seed: int) -> Non
     on = milp_optimum(step.model.matrix())
     assert on + step.offset == pytest.approx(off)
     assert off == pytest.approx(brute_force.best(model).objective)
+
+
+@pytest.mark.parametrize("look", [0, 1, 2, 4])
+def test_a_stopped_reduction_keeps_the_optimum(setting: str, look: int) -> None:
+    """It is exact as far as it got, leaves no given site, and multipliers of it prove a true bound."""
+    less = 0
+    for model in (solvable(setting, seed) for seed in range(200, 230)):
+        if model is None:
+            continue
+        looks = itertools.count()
+        step = reduce(model, lambda looks=looks: next(looks) >= look)
+        best, found = brute_force.best(model).objective, brute_force.best(step.model)
+        assert found.objective is not None
+        assert found.objective + step.offset == pytest.approx(best)
+        assert model.allows(step.undo(found.plan))
+        assert not (step.model.opened | step.model.closed).any()
+        less += step.model.coverage.shape > reduce(model).model.coverage.shape
+        if step.model.cost.size:
+            certificate = lp_certificate(step, ascend(step.model, lambda: True))
+            beyond = certificate.bound(model) - best
+            assert (beyond if not model.maximise else -beyond) <= 1e-9 * max(abs(best), 1.0)
+    assert less > 0 or look > 2 or setting not in MUST
 
 
 @pytest.mark.parametrize("capacitated", [True, False])

@@ -21,8 +21,16 @@ DISTANCE = np.linalg.norm(POINTS[:, None] - SITES, axis=2)
 BETWEEN = np.linalg.norm(SITES[:, None] - SITES, axis=2)
 DEMAND = RNG.integers(1, 9, 20).astype(float)
 CAPACITY = np.full(9, DEMAND.sum() / 3)
+NEAR = RNG.random((60, 16)) < 0.25
+COST = RNG.integers(3, 9, 16).astype(float)
+VALUE = RNG.integers(1, 9, 60).astype(float)
 
 QUESTIONS = {
+    "set_covering": (solvers.set_covering, (NEAR, COST)),
+    "partial_set_covering": (solvers.set_covering, (NEAR, COST, 0.8, VALUE)),
+    "backup_covering": (solvers.set_covering, (NEAR[NEAR.sum(axis=1) > 1], COST, 1.0, None, 2)),
+    "maximal_covering": (solvers.maximal_covering, (NEAR, VALUE, 4)),
+    "maximal_covering_in_a_budget": (solvers.maximal_covering, (NEAR, VALUE, None, 20.0, COST)),
     "p_center": (solvers.p_center, (DISTANCE, 3)),
     "p_median": (solvers.p_median, (DISTANCE, DEMAND, 3)),
     "capacitated_p_median": (solvers.capacitated_p_median, (DISTANCE, DEMAND, 4, CAPACITY)),
