@@ -2,11 +2,12 @@
 
 For multipliers u of the demand points and v >= 0 of the sites every plan costs at least::
 
-    sum_i u_i + sum_j min over permitted y_j of y_j r_j
+    sum_i u_i + min over permitted y of sum_j y_j r_j
     r_j = opening_j - v_j capacity_j - sum_i max(0, u_i - cost_ij - v_j demand_i)
 
 (Geoffrion 1974; Cornuejols, Sridharan & Thizy 1991), over pairs within reach, measured afresh; products are
-rounded to the safe side.
+rounded to the safe side. Where the number of stations is given they cost nothing, and so many sites with the
+least r_j are counted; the sum over the weight of the one aim, which takes room, is its mean distance.
 """
 
 from __future__ import annotations
@@ -19,10 +20,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from chargeplan.audit.certificate import written_multipliers
+from chargeplan.audit.certificate_file import read_allocation, read_service
 from chargeplan.audit.exact import exact_sum
 from chargeplan.audit.geodesic import within
-from chargeplan.audit.pairs import pairs_with_metres
-from chargeplan.audit.placing import room
+from chargeplan.audit.pairs import has_way, metres_of_pairs, pairs_with_metres
+from chargeplan.audit.placing import given_sites, room, stations_asked
 from chargeplan.errors import InputError
 
 if TYPE_CHECKING:
@@ -30,16 +32,17 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from chargeplan.audit.certificate_file import AllocationMultipliers
     from chargeplan.audit.report import AuditReport
     from chargeplan.problem import Problem, Standard
 
-_MODEL = "facility-location"
+_WIDER = 1 + 1e-12  # so that no pair is missed by rounding
 _ROUNDING = 1e-9  # of a demand point and of a capacity, relative: sums of shares are rounded
 
 
 @dataclass(frozen=True)
 class _Pairs:
-    """Pairs of a demand point and a site within the radius: (P,) each, `cost` of serving it whole."""
+    """Pairs of a demand point and a site within reach: (P,) each, `cost` of serving it whole."""
 
     row: NDArray[np.int64]
     site: NDArray[np.int64]
@@ -56,46 +59,50 @@ def served_cost(report: AuditReport, certificate: Mapping[str, Any]) -> float:
     certificate
         Whose ``service`` names, pair by pair, ``demand`` point, ``station`` and ``share``.
 
+    Returns
+    -------
+    float
+        In the scenario's currency; where the distance is what counts, its mean by weight, in metres.
+
     Raises
     ------
     InputError
-        A demand point that is not served whole, or from beyond the radius, or by a site that is not open; a
-        station that serves more than it has room for.
+        A demand point that is not served whole, or from beyond the radius or where no way leads, or by a site
+        that is not open; a station that serves more than it has room for.
     """
-    try:
-        return _served_cost(report, certificate["service"])
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
-        raise InputError(f"who serves whom is not written as it should be: {error!r}") from None
-
-
-def _served_cost(report: AuditReport, service: Mapping[str, Any]) -> float:
-    problem = report.problem
+    problem, told = report.problem, read_service(certificate.get("service"))
     standard = _loaded(problem)
-    rows = _places(standard.points.ids, service["demand"], "demand point")
-    sites = _places(problem.sites.ids, service["station"], "site")
-    share = np.array(service["share"], np.float64)
-    if share.shape != rows.shape or not ((share > 0) & np.isfinite(share)).all():
-        raise InputError("a share is missing, or is not above 0")
+    rows = _places(standard.points.ids, told.demand, "demand point")
+    sites = _places(problem.sites.ids, told.station, "site")
+    share = np.array(told.share, np.float64)
     opened = np.zeros(len(problem.sites), np.bool_)
     opened[report.opened.sites[report.opened.sites >= 0]] = True
     if not opened[sites].all():
         raise InputError(f"site {problem.sites.ids[sites[~opened[sites]][0]]} serves, and has no station")
-    whole = np.bincount(rows, share, len(standard.points))
-    if (np.abs(whole - 1.0) > _ROUNDING).any():
-        worst = int(np.abs(whole - 1.0).argmax())
-        raise InputError(f"demand point {standard.points.ids[worst]} is served to {whole[worst]:.6g}, not 1")
+    served = np.asarray(np.bincount(rows, share, len(standard.points)), np.float64)
+    _check_whole(standard, served, _counted(problem, standard))
     load = np.bincount(sites, share * standard.points.weight[rows], len(problem.sites))
     over = np.flatnonzero(load > _capacity(problem) * (1 + _ROUNDING))
     if over.size:
         raise InputError(f"station {problem.sites.ids[over[0]]} serves {load[over[0]]:.6g}, beyond its room")
-    pairs = _pairs(problem, standard)
-    key = pairs.row * len(problem.sites) + pairs.site
-    order = np.argsort(key)
-    asked = rows * len(problem.sites) + sites
-    place = np.minimum(np.searchsorted(key, asked, sorter=order), max(key.size - 1, 0))
-    if not key.size or (key[order[place]] != asked).any():
+    length = metres_of_pairs(problem, standard, rows, sites)
+    if standard.required and not within(length, standard.radius, strict=standard.strict).all():
         raise InputError("a demand point is served from beyond the radius")
-    return math.fsum((pairs.cost[order[place]] * share).tolist())
+    if np.isinf(length).any():
+        raise InputError("a demand point is served by a station that it has no way to")
+    cost = math.fsum((_cost(problem, standard, rows, length) * share).tolist())
+    return cost / float(_measured_weight(problem)) if problem.scenario.objective.places else cost
+
+
+def _check_whole(standard: Standard, served: NDArray[np.float64], asked: NDArray[np.bool_]) -> None:
+    """Refuse demand points that are served in part, or without a way to any site and yet served."""
+    off = np.abs(served - asked)
+    if (off > _ROUNDING).any():
+        worst = int(off.argmax())
+        whole = int(asked[worst])
+        raise InputError(
+            f"demand point {standard.points.ids[worst]} is served to {served[worst]:.6g}, not {whole}"
+        )
 
 
 def _places(ids: NDArray[np.object_], names: list[str], what: str) -> NDArray[np.int64]:
@@ -122,76 +129,128 @@ def allocated_bound(problem: Problem, certificate: Mapping[str, Any]) -> Fractio
         ``model``; ``scale``; ``u`` by standard, ``rows`` (ids of demand points) and ``value`` (integers in
         units of 2^-scale); ``v``, ``sites`` and ``value``.
 
+    Returns
+    -------
+    Fraction
+        In what the scenario counts: cost or stations; or metres, the mean distance by weight.
+
     Raises
     ------
     InputError
         A certificate of another model; a multiplier that is negative or too great, or on a demand point or a
         site that is not there.
     """
-    if certificate.get("model") != _MODEL:
-        raise InputError(f"it is one of {certificate.get('model')}, not of {_MODEL}")
-    try:
-        return _bound(problem, certificate)
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
-        raise InputError(f"it is not written as one of {_MODEL}: {error!r}") from None
+    places = problem.scenario.objective.places
+    model = "capacitated-p-median" if places else "facility-location"
+    if certificate.get("model") != model:
+        raise InputError(f"it is one of {certificate.get('model')}, not of {model}")
+    told = read_allocation(certificate)
+    proven = _bound(problem, told, certificate)
+    if places:
+        return max(proven, Fraction(0)) / _measured_weight(problem)  # no distance is negative
+    return proven
 
 
-def _bound(problem: Problem, certificate: Mapping[str, Any]) -> Fraction:
-    scale = int(certificate["scale"])
-    unit = 1 << scale
+def _bound(problem: Problem, told: AllocationMultipliers, certificate: Mapping[str, Any]) -> Fraction:
+    """Add up the multipliers, and what the sites cost less all that they may save of them."""
+    unit = 1 << told.scale
     price = np.zeros(len(problem.sites), np.int64)
-    named = certificate["v"]
-    sites = _places(problem.sites.ids, named["sites"], "site")
-    price[sites] = np.array(named["value"], np.int64)
-    if (price < 0).any() or (price >= 1 << 53).any():
-        raise InputError("a multiplier of a site is negative or beyond 2^53")
-    total, gain, whole = 0, np.zeros(len(problem.sites), np.int64), True
+    price[_places(problem.sites.ids, told.v.sites, "site")] = np.array(told.v.value, np.int64)
+    opening, capacity = _opening(problem), _capacity(problem)
+    total, gain, whole = 0, np.zeros(len(problem.sites), np.int64), bool((opening == np.floor(opening)).all())
     for standard in problem.standards:
         multiplier = written_multipliers(standard, certificate)
         total += sum(multiplier.tolist())
         if (multiplier < 0).any() or total >= 1 << 62:
             raise InputError("a multiplier is negative, or they add up to 2^62 or more")
-        pairs = _pairs(problem, standard)
+        if not standard.required and multiplier[~_counted(problem, standard)].any():
+            raise InputError(
+                f"{standard.name}: a multiplier is on a demand point that has no way to any site"
+            )
+        pairs = _pairs(problem, standard, multiplier / 2.0**told.scale)
         load = standard.points.weight if standard is _loaded(problem) else np.zeros(len(standard.points))
-        paid = _units(pairs.cost * 2.0**scale) + _units(_down(price[pairs.site], load[pairs.row]))
+        paid = _units(pairs.cost * 2.0**told.scale) + _units(_down(price[pairs.site], load[pairs.row]))
         np.add.at(gain, pairs.site, np.maximum(multiplier[pairs.row] - paid, 0))
-        whole = whole and bool((pairs.cost == np.floor(pairs.cost)).all())
-        free = not pairs.cost.any()
-        whole = whole and (free or problem.scenario.objective.weight_per_charger is None)
-    opening, capacity = _opening(problem), _capacity(problem)
+        whole = whole and standard.required and _whole(problem, pairs.cost)
     most = exact_sum(_loaded(problem).points.weight)  # no station serves more than there is
-    result = Fraction(total, unit)
-    for site, status in enumerate(problem.sites.status.tolist()):
+    reduced = []
+    for site in range(len(problem.sites)):
         held = min(Fraction(capacity[site]), most) if math.isfinite(capacity[site]) else most
-        reduced = Fraction(opening[site]) - (int(price[site]) * held + int(gain[site])) / unit
-        if status in ("existing", "required"):
-            result += reduced
-        elif status != "forbidden":
-            result += min(reduced, Fraction(0))
-    integral = whole and bool((opening == np.floor(opening)).all())
-    return Fraction(math.ceil(result)) if integral else result
+        reduced.append(Fraction(opening[site]) - (int(price[site]) * held + int(gain[site])) / unit)
+    proven = Fraction(total, unit) + _least(problem, reduced)
+    return Fraction(math.ceil(proven)) if whole else proven
+
+
+def _least(problem: Problem, reduced: list[Fraction]) -> Fraction:
+    """Add up the least that permitted stations can make, so many of them where their number is given."""
+    opened, closed = given_sites(problem.sites)
+    free = sorted(reduced[site] for site in np.flatnonzero(~opened & ~closed).tolist())
+    given = [reduced[site] for site in np.flatnonzero(opened).tolist()]
+    if problem.scenario.objective.places:
+        return sum(given + free[: stations_asked(problem) - len(given)], Fraction(0))
+    return sum(given, Fraction(0)) + sum((value for value in free if value < 0), Fraction(0))
+
+
+def _whole(problem: Problem, cost: NDArray[np.float64]) -> bool:
+    """Tell whether serving adds whole numbers to every plan's cost."""
+    limited = problem.scenario.objective.weight_per_charger is not None  # demand may be split
+    return not cost.any() if limited else bool((cost == np.floor(cost)).all())
 
 
 def _loaded(problem: Problem) -> Standard:
-    """Return the standard whose demand points take room: the one on a demand layer."""
+    """Return the standard whose demand points take room: the aim, or the one on a demand layer."""
+    if problem.scenario.objective.places:
+        return next(standard for standard in problem.standards if not standard.required)
     return next(standard for standard in problem.standards if standard.corridor is None)
 
 
-def _pairs(problem: Problem, standard: Standard) -> _Pairs:
-    """Measure every pair within a standard's radius, and what serving it costs."""
-    reach = np.full(len(standard.points), standard.radius)
+def _counted(problem: Problem, standard: Standard) -> NDArray[np.bool_]:
+    """Say which demand points are served, (N,): all, but for those of an aim that have no way to any site."""
+    if standard.required:
+        return np.ones(len(standard.points), np.bool_)
+    return has_way(standard, problem.sites.status != "forbidden")
+
+
+def _measured_weight(problem: Problem) -> Fraction:
+    """Add up the weight that a mean distance is over."""
+    standard = _loaded(problem)
+    total = exact_sum(standard.points.weight[_counted(problem, standard)])
+    if not total:
+        raise InputError("no demand point that is measured has a weight")
+    return total
+
+
+def _pairs(problem: Problem, standard: Standard, worth: NDArray[np.float64] | None = None) -> _Pairs:
+    """Measure the pairs within a standard's radius, of an aim those that cost less than they are worth."""
+    reach, weight = np.full(len(standard.points), standard.radius), standard.points.weight
+    if not standard.required:
+        assert worth is not None
+        reach = np.divide(worth * _WIDER, weight, out=np.full(weight.size, np.inf), where=weight > 0.0)
+        reach[worth == 0.0] = -1.0
     found = [(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0))]
     for row, site, metres in pairs_with_metres(problem, standard, reach):
-        near = within(metres, standard.radius, strict=standard.strict)
+        near = within(metres, standard.radius, strict=standard.strict) | (not standard.required)
         found.append((row[near], site[near], metres[near]))
     rows, sites, metres = (np.concatenate(part) for part in zip(*found, strict=True))
-    price = problem.scenario.objective.cost_per_km if standard is _loaded(problem) else None
-    return _Pairs(rows, sites, metres / 1000.0 * (price or 0.0) * standard.points.weight[rows])
+    return _Pairs(rows, sites, _cost(problem, standard, rows, metres))
+
+
+def _cost(
+    problem: Problem, standard: Standard, rows: NDArray[np.int64], metres: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Return what serving demand points whole costs, (P,): by the km, or its weighted distance itself."""
+    if standard is not _loaded(problem):
+        return np.zeros(rows.size)
+    if problem.scenario.objective.places:
+        return metres * standard.points.weight[rows]
+    return metres / 1000.0 * (problem.scenario.objective.cost_per_km or 0.0) * standard.points.weight[rows]
 
 
 def _opening(problem: Problem) -> NDArray[np.float64]:
-    new = problem.sites.status != "existing"
-    return np.where(new, problem.sites.cost if problem.scenario.objective.minimise == "cost" else 1.0, 0.0)
+    """Return what a plan pays for each site, (M,): nothing for one that stands already."""
+    new = np.asarray(problem.sites.status != "existing", np.float64)
+    counts = problem.scenario.objective.counts
+    return new * problem.sites.cost if counts == "cost" else new * float(counts == "stations")
 
 
 def _capacity(problem: Problem) -> NDArray[np.float64]:

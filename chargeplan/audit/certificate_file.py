@@ -66,6 +66,32 @@ class Multipliers(_Told):
     mu: int
 
 
+class MultipliedSites(_Told):
+    """Sites by id, and their multipliers."""
+
+    sites: list[str] = []
+    value: list[Annotated[int, Field(ge=0, lt=1 << 53)]] = []
+
+
+class AllocationMultipliers(BaseModel):
+    """A dual certificate of who serves whom: multipliers of demand points and sites, in units of 2^-scale."""
+
+    model_config = ConfigDict(frozen=True, strict=True)
+
+    bound: Bound
+    scale: Annotated[int, Field(ge=0, le=62)]
+    u: dict[str, MultipliedRows]
+    v: MultipliedSites
+
+
+class Service(_Told):
+    """Who serves what share of which demand point, by id."""
+
+    demand: list[str]
+    station: list[str]
+    share: list[Annotated[float, Field(gt=0.0, allow_inf_nan=False)]]
+
+
 class PlacedRows(_Told):
     """Demand points by id, and the block that each is in."""
 
@@ -128,6 +154,38 @@ def read_multipliers(certificate: Mapping[str, Any]) -> Multipliers:
     return _checked(Multipliers, certificate)
 
 
+def read_allocation(certificate: Mapping[str, Any]) -> AllocationMultipliers:
+    """Check the form of a dual certificate of who serves whom.
+
+    Parameters
+    ----------
+    certificate
+        The content of certificate.json.
+
+    Raises
+    ------
+    InputError
+        As `read_multipliers`; or a multiplier of a site is beyond 2^53.
+    """
+    return _checked(AllocationMultipliers, certificate)
+
+
+def read_service(service: object) -> Service:
+    """Check the form of who serves whom.
+
+    Parameters
+    ----------
+    service
+        ``service`` of certificate.json.
+
+    Raises
+    ------
+    InputError
+        An entry is missing or of another kind, or a share is not above 0.
+    """
+    return _checked(Service, service)
+
+
 def read_blocks(blocks: Mapping[str, Any]) -> Blocks:
     """Check a block certificate's form.
 
@@ -144,7 +202,7 @@ def read_blocks(blocks: Mapping[str, Any]) -> Blocks:
     return _checked(Blocks, blocks)
 
 
-def _checked(form: type[T], content: Mapping[str, Any]) -> T:
+def _checked(form: type[T], content: object) -> T:
     try:
         return form.model_validate(content)
     except ValidationError as error:

@@ -144,7 +144,8 @@ def _placed(claims: Mapping[str, Any], report: AuditReport, new: int) -> Iterato
     said, found = claims["objective"], placed_objective(report)
     if said is None:
         return
-    if found is None or abs(said - found) > room(found):
+    served = report.problem.scenario.objective.allocates and claims["status"] != "infeasible"
+    if not served and (found is None or abs(said - found) > room(found)):
         yield f"the plan says objective is {said}, the audit finds {found}"
     asked = report.problem.scenario.objective.stations
     if asked is not None and (new > asked or (new < asked and claims["status"] != "infeasible")):
@@ -158,16 +159,20 @@ def _service(claims: Mapping[str, Any], report: AuditReport, certificate: Mappin
     asked, said = report.problem.scenario.objective, claims["objective"]
     if not asked.allocates or said is None:
         return
+    infeasible = claims["status"] == "infeasible"
+    if infeasible and asked.places:
+        return
     sites, opened = report.problem.sites, report.opened.sites[report.opened.sites >= 0]
     new = opened[sites.status[opened] != "existing"]
-    found = float(exact_sum(sites.cost[new])) if asked.minimise == "cost" else float(new.size)
-    if claims["status"] != "infeasible":
+    found = {"cost": float(exact_sum(sites.cost[new])), "stations": float(new.size)}.get(asked.counts, 0.0)
+    if not infeasible:
         try:
             found += served_cost(report, certificate)
         except InputError as error:
             yield f"who serves whom is faulty: {error}"
             return
-    if abs(said - found) > _RELATIVE * max(abs(found), 1e-9) + leeway(report.problem):
+    rounding = room(found) if asked.places else leeway(report.problem)
+    if abs(said - found) > _RELATIVE * max(abs(found), 1e-9) + rounding:
         yield f"the plan says objective is {said}, the audit finds {found}"
 
 
@@ -239,7 +244,8 @@ def _exceeded(
 def _proven(problem: Problem, certificate: Mapping[str, Any]) -> tuple[Fraction, Fraction]:
     """Return the bound that a certificate proves, and what rounding a claim may be beyond it."""
     if problem.scenario.objective.places:
-        proven = placed_bound(problem, certificate)
+        proof = allocated_bound if problem.scenario.objective.allocates else placed_bound
+        proven = proof(problem, certificate)
         return proven, Fraction(room(float(proven)))
     if problem.scenario.objective.fits:
         return placed_bound(problem, certificate), Fraction(0)

@@ -55,6 +55,26 @@ def pairs_with_metres(
         yield part[row], column, metres(points[row], sites[column])
 
 
+def metres_of_pairs(
+    problem: Problem, standard: Standard, row: NDArray[np.int64], site: NDArray[np.int64]
+) -> NDArray[np.float64]:
+    """Measure pairs of a demand point and a site: (P,) metres, infinite where there is no way."""
+    if standard.matrix is None and standard.access is None:
+        return metres(standard.points.positions[row], problem.sites.positions[site])
+    if row.size == 0:
+        return np.empty(0)
+    asked, place = np.unique(row * len(problem.sites) + site, return_inverse=True)
+    found = np.full(asked.size, np.inf)
+    reach = np.full(len(standard.points), -1.0)
+    reach[row] = np.inf
+    for rows, columns, length in pairs_with_metres(problem, standard, reach):
+        key = rows * len(problem.sites) + columns
+        at = np.minimum(np.searchsorted(asked, key), asked.size - 1)
+        mine = asked[at] == key
+        found[at[mine]] = length[mine]
+    return np.asarray(found[place])
+
+
 def has_way(standard: Standard, sites: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """Say which demand points have a way to one of some sites, (M,) bool, at any distance: (N,) bool."""
     if standard.matrix is not None:

@@ -139,12 +139,13 @@ def placed_bound(problem: Problem, certificate: Mapping[str, Any]) -> Fraction:
         raise InputError(f"it is not written as one of {_MODELS[counts]}: {error!r}") from None
 
 
-def _stations(problem: Problem) -> int:
+def stations_asked(problem: Problem) -> int:
+    """Return how many stations there are to be, those that stand included."""
     existing = int((problem.sites.status == "existing").sum())
     return existing + (problem.scenario.objective.stations or 0)
 
 
-def _given(sites: Sites) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+def given_sites(sites: Sites) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     """Return the sites that are open and those that are closed in every plan."""
     return np.isin(sites.status, ("existing", "required")), sites.status == "forbidden"
 
@@ -173,8 +174,8 @@ def _median_bound(problem: Problem, certificate: Mapping[str, Any]) -> Fraction:
             _add_savings(savings, problem, standard, multiplier, scale)
     if not weight:
         raise InputError("no demand point that is measured has a weight")
-    opened, closed = _given(problem.sites)
-    least = total + _least_of([-saved for saved in savings.tolist()], opened, closed, _stations(problem))
+    opened, closed = given_sites(problem.sites)
+    least = total + _least_of([-saved for saved in savings.tolist()], opened, closed, stations_asked(problem))
     sums = Fraction(least, 1 << scale)
     return (math.ceil(sums) if all(map(_whole_sums, problem.standards)) else sums) / weight
 
@@ -227,7 +228,7 @@ def _center_bound(problem: Problem, certificate: Mapping[str, Any]) -> Fraction:
         raise InputError(f"its bound is {claimed}")
     nearer = claimed - room(claimed)
     rows = [_rows_nearer(problem, standard, certificate, nearer) for standard in problem.standards]
-    opened, closed = _given(problem.sites)
+    opened, closed = given_sites(problem.sites)
     nothing = np.zeros(len(problem.sites))
     sites = PricedSites(
         cost=np.ones(len(problem.sites)),
@@ -238,7 +239,7 @@ def _center_bound(problem: Problem, certificate: Mapping[str, Any]) -> Fraction:
         closed=closed,
     )
     needed = proven_bound(rows, sites, _scale(certificate))
-    return Fraction(claimed) if needed > _stations(problem) else Fraction(0)
+    return Fraction(claimed) if needed > stations_asked(problem) else Fraction(0)
 
 
 def _rows_nearer(
@@ -272,7 +273,7 @@ def _separation_bound(problem: Problem, certificate: Mapping[str, Any]) -> Fract
         total += value
         for site in members:
             paid[site] += value
-    if _least_of(paid, *_given(sites), _stations(problem)) <= total:
+    if _least_of(paid, *given_sites(sites), stations_asked(problem)) <= total:
         return Fraction(_BEYOND)
     return Fraction(max((_diameter(sites, members) for members, value in groups if value), default=0.0))
 
@@ -296,7 +297,7 @@ def _fitting_bound(problem: Problem, certificate: Mapping[str, Any]) -> Fraction
         total += value
         for site in members:
             beyond[site] -= value
-    opened, closed = _given(sites)
+    opened, closed = given_sites(sites)
     total += sum(beyond[site] for site in np.flatnonzero(opened).tolist())
     total += sum(max(beyond[site], 0) for site in np.flatnonzero(~opened & ~closed).tolist())
     return Fraction(total // unit)

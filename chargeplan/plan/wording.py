@@ -15,6 +15,7 @@ _DISTANCES = {
     "farthest": "farthest of the aims from its nearest station",
     "separation": "least distance of a new station from any other",
 }
+_WITH_ROOM = "mean distance of the aim to the stations that serve it"
 
 
 def summary(plan: Plan) -> str:
@@ -64,4 +65,7 @@ def achieved(record: PlanRecord) -> str:
     """
     if record.counts not in _DISTANCES or record.objective is None:
         return ""
-    return f"{_DISTANCES[record.counts]}: {format_distance(record.objective)}"
+    limited = (
+        "weight_per_charger" in record.provenance.scenario["objective"] and record.status != "infeasible"
+    )
+    return f"{_WITH_ROOM if limited else _DISTANCES[record.counts]}: {format_distance(record.objective)}"

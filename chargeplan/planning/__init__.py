@@ -13,6 +13,7 @@ from chargeplan.planning.attempts import Attempts
 from chargeplan.planning.cover import cover
 from chargeplan.planning.covering import cover_demand
 from chargeplan.planning.placing import place_stations
+from chargeplan.planning.placing_with_room import place_with_room
 from chargeplan.planning.recording import audit_record, record
 from chargeplan.planning.serve import serve
 from chargeplan.planning.stopwatch import Stopwatch
@@ -97,7 +98,7 @@ def solve(  # noqa: PLR0913 - each overrides a key of the scenario's [solve]
 def _family(objective: Objective) -> Callable[[Problem, list[csr_array], Attempts], Outcome]:
     """Return what plans for an objective."""
     if objective.places or objective.fits:
-        return place_stations
+        return place_with_room if objective.allocates else place_stations
     return allocate_demand if objective.allocates else cover_demand
 
 

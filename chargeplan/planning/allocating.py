@@ -14,12 +14,12 @@ import numpy as np
 from scipy.sparse import csr_array, vstack
 
 from chargeplan.errors import InputError
-from chargeplan.plan.record import InfeasibleRecord
 from chargeplan.planning.covering import beside, cover_demand, open_sites, without_bound
 from chargeplan.planning.distances import metres_of
 from chargeplan.planning.formulate import station_prices
-from chargeplan.planning.radius_needed import radii_needed
+from chargeplan.planning.proof import multipliers_by_id
 from chargeplan.planning.recording import Outcome
+from chargeplan.planning.too_few import too_little_room
 from chargeplan.scenario import Objective
 from chargeplan.solvers.allocation_engine import solve
 from chargeplan.solvers.models.capacitated_covering import capacitated_set_covering
@@ -115,15 +115,21 @@ def _task(problem: Problem, coverage: Sequence[csr_array]) -> _Task:
     instance = allocation_instance(
         relation.shape[0], row, relation.indices.astype(np.int64), cost,
         opening=station_prices(objective, sites), demand=np.concatenate(load),
-        capacity=_capacity(objective, sites),
+        capacity=capacity_of(objective, sites),
         given=(np.isin(sites.status, ("existing", "required")), sites.status == "forbidden"),
         single_source=False,
     )  # fmt: skip
     return _Task(instance, relation, loaded)
 
 
-def _capacity(objective: Objective, sites: Sites) -> NDArray[np.float64] | None:
-    """Return the weight that a station of each site can serve, (M,), infinite where no room is stated."""
+def capacity_of(objective: Objective, sites: Sites) -> NDArray[np.float64] | None:
+    """Return the weight that a station of each site can serve, (M,), infinite where no room is stated.
+
+    Raises
+    ------
+    InputError
+        Stations have as much room as their chargers, and no site states its room.
+    """
     if objective.weight_per_charger is None:
         return None
     if not np.isfinite(sites.room).any():
@@ -145,17 +151,13 @@ def _record(
             "model": "facility-location",
             "bound": found.bound if trusted else certificate.bound(task.instance),
             "scale": certificate.scale,
-            "u": {standard.name: _named(standard.points.ids, part) for standard, part in named},
-            "v": _named(problem.sites.ids, certificate.sites, "sites"),
+            "u": {standard.name: multipliers_by_id(standard.points.ids, part) for standard, part in named},
+            "v": multipliers_by_id(problem.sites.ids, certificate.sites, "sites"),
         }
     if found.flow is not None:
-        record["service"] = _service(problem, coverage, task, found.flow)
+        points = problem.standards[task.loaded].points
+        record["service"] = service(points.ids, problem.sites.ids, _own_flow(coverage, task, found.flow))
     return record
-
-
-def _named(ids: NDArray[np.object_], values: NDArray[np.int64], word: str = "rows") -> dict[str, list[Any]]:
-    used = np.flatnonzero(values)
-    return {word: ids[used].tolist(), "value": values[used].tolist()}
 
 
 def _own_flow(coverage: Sequence[csr_array], task: _Task, flow: csr_array) -> csr_array:
@@ -164,15 +166,20 @@ def _own_flow(coverage: Sequence[csr_array], task: _Task, flow: csr_array) -> cs
     return csr_array(flow[first : first + coverage[task.loaded].shape[0]])
 
 
-def _service(
-    problem: Problem, coverage: Sequence[csr_array], task: _Task, flow: csr_array
-) -> dict[str, list[Any]]:
-    """Name who serves what share of each demand point that takes room."""
-    own = _own_flow(coverage, task, flow).tocoo()
-    points = problem.standards[task.loaded].points
+def service(points: NDArray[np.object_], sites: NDArray[np.object_], flow: csr_array) -> dict[str, list[Any]]:
+    """Name who serves what share of each demand point that takes room.
+
+    Parameters
+    ----------
+    points, sites
+        (N,) and (M,) ids.
+    flow
+        (N, M) shares.
+    """
+    own = flow.tocoo()
     return {
-        "demand": points.ids[own.coords[0]].tolist(),
-        "station": problem.sites.ids[own.coords[1]].tolist(),
+        "demand": points[own.coords[0]].tolist(),
+        "station": sites[own.coords[1]].tolist(),
         "share": own.data.tolist(),
     }
 
@@ -194,14 +201,7 @@ def _rest(
     """Explain why no plan exists, and cover the demand as if stations had room for everybody."""
     objective = problem.scenario.objective
     rest = cover_demand(problem, coverage, attempts, Objective(minimise=objective.minimise))
-    short = "the sites within reach have too little room" + "".join(f": {note}" for note in found.notes)
-    why = rest.infeasible or InfeasibleRecord(
-        reasons=[short],
-        uncoverable={},
-        radius_needed_m=radii_needed(problem, coverage),
-        limit=None,
-        limit_needed=None,
-    )
+    why = rest.infeasible or too_little_room(problem, coverage, found)
     note = "the stations cover the demand, and may have too little room for it"
     solution = without_bound(rest.solution)
     solution = replace(solution, notes=(*solution.notes, note))

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+from scipy.sparse import csr_array
 
 from chargeplan import kernels
 from chargeplan.errors import InputError
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
-    from scipy.sparse import csr_array
 
     from chargeplan.problem import Problem, RoadAccess, Sites, Standard
 
@@ -116,27 +116,32 @@ def metres(standard: Standard, sites: Sites) -> NDArray[np.float64]:
     return np.asarray(kernels.distance_matrix(standard.points.positions, sites.positions), np.float64)
 
 
-def pairs_in_reach(standard: Standard, sites: Sites) -> csr_array:
-    """Measure a standard's demand points to the sites within its radius, perhaps to others: (N, M) metres."""
-    if standard.access is not None:
-        access = standard.access
-        return kernels.road_distances(access.graph, access.demand, access.sites, standard.radius)
-    if standard.matrix is not None:
-        return standard.matrix
-    return kernels.coverage_distances(
-        standard.points.positions, sites.positions, standard.radius, strict=standard.strict
-    )
-
-
 def metres_of(
     standard: Standard, sites: Sites, row: NDArray[np.int64], site: NDArray[np.int64]
 ) -> NDArray[np.float64]:
-    """Measure pairs of a demand point and a site that lies within a standard's radius: (P,) metres."""
-    table = pairs_in_reach(standard, sites).tocoo()
-    place = table.coords[0].astype(np.int64) * len(sites) + table.coords[1]
+    """Measure pairs of a demand point and a site: (P,) metres.
+
+    Those of a required standard lie within its radius; those of an aim at any distance, if there is a way.
+    """
+    if standard.access is None and standard.matrix is None:
+        return kernels.paired_distances(standard.points.positions[row], sites.positions[site])
+    used, column = np.unique(site, return_inverse=True)
+    table = _ways_to(standard, used).tocoo()
+    place = table.coords[0].astype(np.int64) * used.size + table.coords[1]
     order = np.argsort(place, kind="stable")
-    found = np.searchsorted(place, row * len(sites) + site, sorter=order)
+    found = np.searchsorted(place, row * used.size + column, sorter=order)
     return np.asarray(table.data[order[found]], np.float64)
+
+
+def _ways_to(standard: Standard, used: NDArray[np.int64]) -> csr_array:
+    """Measure a standard's demand points to some sites, by road or table: (N, U) metres."""
+    if standard.access is None:
+        assert standard.matrix is not None
+        return csr_array(standard.matrix[:, used])
+    access = standard.access
+    stations = kernels.Snapped(access.sites.node[used], access.sites.leg[used])
+    reach = standard.radius if standard.required else longest_way(access)
+    return kernels.road_distances(access.graph, access.demand, stations, reach)
 
 
 def longest_way(access: RoadAccess) -> float:

@@ -8,19 +8,19 @@ distances that are infinite beyond its radius (p-median with maximum distances: 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from chargeplan import kernels
 from chargeplan.errors import InputError
-from chargeplan.plan.record import InfeasibleRecord
-from chargeplan.planning.covering import beside, cover_demand, open_sites, without_bound
+from chargeplan.planning.covering import beside, open_sites
 from chargeplan.planning.distances import Distances, measure, reserve_table
 from chargeplan.planning.formulate import check_limit
-from chargeplan.planning.radius_needed import radii_needed
+from chargeplan.planning.proof import multipliers_by_id
 from chargeplan.planning.recording import Outcome
-from chargeplan.scenario import Objective
+from chargeplan.planning.too_few import needs_more, new_ones, serve_the_most
 from chargeplan.solvers.center import CenterInstance
 from chargeplan.solvers.dispersion import DispersionInstance
 from chargeplan.solvers.median_certificate import MedianInstance
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from scipy.sparse import csr_array
 
+    from chargeplan.plan.record import InfeasibleRecord
     from chargeplan.planning.attempts import Attempts
     from chargeplan.problem import Problem, Sites
     from chargeplan.solvers.center import CenterCertificate
@@ -49,7 +50,7 @@ BEYOND = 20_037_509.0  # metres, half way around the Earth: what two existing si
 
 
 @dataclass(frozen=True)
-class _Given:
+class Given:
     """How many stations there are to be, and which sites' state is given: (M,) bool each."""
 
     stations: int
@@ -57,6 +58,7 @@ class _Given:
     closed: NDArray[np.bool_]
 
     def keywords(self) -> dict[str, Any]:
+        """Return the sites as the functions of `chargeplan.solvers` take them."""
         return {"required": np.flatnonzero(self.opened), "forbidden": np.flatnonzero(self.closed)}
 
 
@@ -81,19 +83,28 @@ def place_stations(problem: Problem, coverage: Sequence[csr_array], attempts: At
     attempts.watch.enter("measure")
     if problem.scenario.objective.fits:
         return _fitting(problem, attempts)
-    given = _given(problem)
+    given = given_stations(problem)
     if problem.scenario.objective.counts == "separation":
         return _apart(problem, given, attempts)
     distances = measure(problem, coverage)
     near = _center if problem.scenario.objective.counts == "farthest" else _median
     outcome = near(problem, distances, given, attempts)
     if outcome.solution.status == "infeasible":
-        outcome = _rest(problem, coverage, distances, attempts)
+        counted = farthest if near is _center else mean_distance
+        why = partial(_too_few, problem, coverage, distances, given, attempts)
+        outcome = serve_the_most(problem, coverage, attempts, partial(counted, distances), why)
     notes = (*distances.remarks, *outcome.solution.notes)
     return replace(outcome, solution=replace(outcome.solution, notes=notes))
 
 
-def _given(problem: Problem) -> _Given:
+def given_stations(problem: Problem) -> Given:
+    """Say how many stations there are to be, those that stand included.
+
+    Raises
+    ------
+    InputError
+        There are fewer sites than stations to build, or more required ones.
+    """
     objective, status = problem.scenario.objective, problem.sites.status
     check_limit(objective, problem.sites)
     assert objective.stations is not None
@@ -102,35 +113,33 @@ def _given(problem: Problem) -> _Given:
         raise InputError(f"[objective], stations = {objective.stations}: only {free} sites may get a new one")
     existing = status == "existing"
     total = objective.stations + int(existing.sum())
-    return _Given(total, existing | (status == "required"), status == "forbidden")
+    return Given(total, existing | (status == "required"), status == "forbidden")
 
 
-def _median(problem: Problem, distances: Distances, given: _Given, attempts: Attempts) -> Outcome:
+def _median(problem: Problem, distances: Distances, given: Given, attempts: Attempts) -> Outcome:
     """Bring the mean distance down: the solver's sums, over the weight that is measured."""
-    total = float(distances.weight.sum())
-    if total == 0.0:
-        raise InputError('[objective], minimise = "distance": no demand point that is measured has a weight')
+    total = measured_weight(distances)
     found = attempts.model(
         p_median, distances.metres, distances.weight, given.stations, unit=total, **given.keywords()
     )
     certificate: MedianCertificate | None = found.certificate
-    record: dict[str, Any] = {"kind": found.bound_kind, "bound": _over(found.bound, total)}
+    record: dict[str, Any] = {"kind": found.bound_kind, "bound": over(found.bound, total)}
     if certificate is not None:
         asked = given.stations, given.opened, given.closed
         instance = MedianInstance(distances.metres, distances.weight, *asked)
         record = {
             "kind": "dual-certificate",
             "model": "p-median",
-            "bound": _over(_proven(found, certificate, instance), total),
+            "bound": over(_proven(found, certificate, instance), total),
             "scale": certificate.scale,
-            "u": _multipliers(problem, distances, certificate.multipliers),
+            "u": multipliers_of(problem, distances, certificate.multipliers),
         }
     opened = open_sites(found, given.opened)
     objective = None if found.selected is None else mean_distance(distances, opened)
-    return _outcome(replace(found, bound=_over(found.bound, total)), opened, objective, record)
+    return outcome_of(replace(found, bound=over(found.bound, total)), opened, objective, record)
 
 
-def _center(problem: Problem, distances: Distances, given: _Given, attempts: Attempts) -> Outcome:
+def _center(problem: Problem, distances: Distances, given: Given, attempts: Attempts) -> Outcome:
     """Bring the farthest demand point nearer."""
     found = attempts.model(p_center, distances.metres, given.stations, **given.keywords())
     certificate: CenterCertificate | None = found.certificate
@@ -142,14 +151,14 @@ def _center(problem: Problem, distances: Distances, given: _Given, attempts: Att
             "model": "p-center",
             "bound": _proven(found, certificate, instance),
             "scale": certificate.covering.scale,
-            "u": _multipliers(problem, distances, certificate.covering.rows),
+            "u": multipliers_of(problem, distances, certificate.covering.rows),
         }
     opened = open_sites(found, given.opened)
     objective = None if found.selected is None else farthest(distances, opened)
-    return _outcome(found, opened, objective, record)
+    return outcome_of(found, opened, objective, record)
 
 
-def _apart(problem: Problem, given: _Given, attempts: Attempts) -> Outcome:
+def _apart(problem: Problem, given: Given, attempts: Attempts) -> Outcome:
     """Keep new stations away from all others; what stands already may stand as near together as it does."""
     if given.stations < 2:
         raise InputError('[objective], maximise = "separation": a distance takes two stations')
@@ -165,15 +174,15 @@ def _apart(problem: Problem, given: _Given, attempts: Attempts) -> Outcome:
             "bound": certificate.bound(instance),
             "groups": _groups(sites, certificate),
         }
-    return _outcome(found, open_sites(found, given.opened), found.objective, record, maximise=True)
+    return outcome_of(found, open_sites(found, given.opened), found.objective, record, maximise=True)
 
 
 def _fitting(problem: Problem, attempts: Attempts) -> Outcome:
     """Build as many stations as keep the distance; those that stand already count for nothing but it."""
     sites, objective = problem.sites, problem.scenario.objective
-    table, new = _between(problem), (sites.status != "existing").astype(np.float64)
+    table, new = _between(problem), new_ones(sites)
     opened, closed = np.isin(sites.status, ("existing", "required")), sites.status == "forbidden"
-    given = _Given(0, opened, closed).keywords()
+    given = Given(0, opened, closed).keywords()
     found = attempts.model(minimum_separation, table, objective.separation_m, new, **given)
     if found.status == "infeasible":
         near = " and ".join(_nearest_two(sites.ids[opened], table[np.ix_(opened, opened)]))
@@ -189,7 +198,7 @@ def _fitting(problem: Problem, attempts: Attempts) -> Outcome:
             "scale": certificate.scale,
             "groups": _groups(sites, certificate),
         }
-    return _outcome(found, open_sites(found, opened), found.objective, record, maximise=True)
+    return outcome_of(found, open_sites(found, opened), found.objective, record, maximise=True)
 
 
 def _nearest_two(ids: NDArray[np.object_], between: NDArray[np.float64]) -> list[str]:
@@ -217,7 +226,7 @@ def _groups(sites: Sites, certificate: DispersionCertificate | SeparationCertifi
     ]
 
 
-def _outcome(
+def outcome_of(
     solution: Solution,
     opened: NDArray[np.bool_],
     objective: float | None,
@@ -225,11 +234,39 @@ def _outcome(
     *,
     maximise: bool = False,
 ) -> Outcome:
-    """Put the bound beside the objective, in the certificate too where it proves that bound."""
+    """Put the bound beside the objective, in the certificate too where it proves that bound.
+
+    Parameters
+    ----------
+    solution
+        Its bound in metres, or in stations.
+    opened
+        (M,) bool.
+    objective
+        As it is measured.
+    certificate
+        For certificate.json.
+    maximise
+        The sense.
+    """
     solution = beside(solution, objective, maximise=maximise)
     if solution.bound_kind == "dual-certificate":
         certificate = certificate | {"bound": solution.bound}
     return Outcome(solution, opened, objective, certificate)
+
+
+def measured_weight(distances: Distances) -> float:
+    """Add up the weight of all that is measured.
+
+    Raises
+    ------
+    InputError
+        It is 0, and there is no mean.
+    """
+    total = float(distances.weight.sum())
+    if total == 0.0:
+        raise InputError('[objective], minimise = "distance": no demand point that is measured has a weight')
+    return total
 
 
 def mean_distance(distances: Distances, opened: NDArray[np.bool_]) -> float | None:
@@ -253,59 +290,28 @@ def _proven(
     return found.bound if found.bound_kind == "dual-certificate" else certificate.bound(instance)
 
 
-def _over(bound: float | None, total: float) -> float | None:
+def over(bound: float | None, total: float) -> float | None:
+    """Divide a bound on a sum by the weight that it is over."""
     return None if bound is None else bound / total
 
 
-def _multipliers(
+def multipliers_of(
     problem: Problem, distances: Distances, values: NDArray[np.int64]
 ) -> dict[str, dict[str, list[Any]]]:
     """Name the demand points with a multiplier above 0, by standard."""
     ends = np.cumsum([index.size for index in distances.rows])
     parts = zip(problem.standards, distances.rows, np.split(values, ends[:-1]), strict=True)
-    return {standard.name: _named(standard.points.ids[index], part) for standard, index, part in parts}
-
-
-def _named(ids: NDArray[np.object_], values: NDArray[np.int64]) -> dict[str, list[Any]]:
-    used = np.flatnonzero(values)
-    return {"rows": ids[used].tolist(), "value": values[used].tolist()}
-
-
-def _rest(
-    problem: Problem, coverage: Sequence[csr_array], distances: Distances, attempts: Attempts
-) -> Outcome:
-    """Explain why no plan exists, and serve the most weight within the radius with so many stations."""
-    objective = problem.scenario.objective
-    covering = Objective(maximise="weight", stations=objective.stations)
-    found = cover_demand(problem, coverage, attempts, covering)
-    counted = farthest if objective.counts == "farthest" else mean_distance
-    value = None if found.solution.selected is None else counted(distances, found.open)
-    why = found.infeasible or _too_few(problem, coverage, distances, attempts)
-    note = "the stations serve the most weight within the radius, and are not those of the least distance"
-    solution = without_bound(found.solution)
-    solution = replace(solution, objective=value, notes=(*solution.notes, note))
-    return Outcome(solution, found.open, value, {"kind": None, "bound": None}, why)
+    return {
+        standard.name: multipliers_by_id(standard.points.ids[index], part) for standard, index, part in parts
+    }
 
 
 def _too_few(
-    problem: Problem, coverage: Sequence[csr_array], distances: Distances, attempts: Attempts
+    problem: Problem, coverage: Sequence[csr_array], distances: Distances, given: Given, attempts: Attempts
 ) -> InfeasibleRecord:
     """Say how many stations are known to give every demand point a way to one, and keep what is required."""
-    given, stations = _given(problem), problem.scenario.objective.stations
-    new = (problem.sites.status != "existing").astype(np.float64)
-    found = attempts.model(set_covering, np.isfinite(distances.metres), new, **given.keywords())
-    known = "" if found.objective is None else f"; {found.objective:,.6g} are known to do"
-    if found.objective is not None and found.objective == found.bound:
-        known = f"; {found.objective:,.6g} can, and no less"
-    reason = (
-        f"{stations:,} new stations cannot keep the required standards and give every demand point of an aim "
-        f"a way to one{known}"
+    found = attempts.model(
+        set_covering, np.isfinite(distances.metres), new_ones(problem.sites), **given.keywords()
     )
-    return InfeasibleRecord(
-        reasons=[reason],
-        uncoverable={},
-        radius_needed_m=radii_needed(problem, coverage),
-        limit=float(stations or 0),
-        limit_needed=found.objective,
-        limit_at_least=found.bound,
-    )
+    task = "keep the required standards and give every demand point of an aim a way to one"
+    return needs_more(problem, coverage, found, task)

@@ -51,7 +51,10 @@ def certificate_record(
         "kind": "dual-certificate",
         "bound": certificate.bound(model),
         "scale": certificate.scale,
-        "u": {standard.name: _multipliers(standard, certificate.rows[rows]) for standard, rows, _ in parts},
+        "u": {
+            standard.name: multipliers_by_id(standard.points.ids, certificate.rows[rows])
+            for standard, rows, _ in parts
+        },
         "lambda": {
             standard.name: int(certificate.targets[group])
             for standard, _, group in parts
@@ -93,6 +96,17 @@ def _places(standard: Standard, block: NDArray[np.int64]) -> dict[str, list[Any]
     return {"rows": standard.points.ids[used].tolist(), "block": block[used].tolist()}
 
 
-def _multipliers(standard: Standard, values: NDArray[np.int64]) -> dict[str, list[Any]]:
+def multipliers_by_id(
+    ids: NDArray[np.object_], values: NDArray[np.int64], word: str = "rows"
+) -> dict[str, list[Any]]:
+    """Write down multipliers that are not 0, each beside the id that it belongs to.
+
+    Parameters
+    ----------
+    ids, values
+        (N,) each.
+    word
+        What the ids stand under.
+    """
     used = np.flatnonzero(values)
-    return {"rows": standard.points.ids[used].tolist(), "value": values[used].tolist()}
+    return {word: ids[used].tolist(), "value": values[used].tolist()}

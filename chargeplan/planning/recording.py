@@ -51,7 +51,8 @@ class Outcome:
     infeasible
         Why the whole cannot be; None where it can.
     assigned
-        By standard, (N,) the site that serves each demand point; without it the nearest open one does.
+        By standard, (N,) the site that serves each demand point, -1 for none; without it the nearest open
+        one does.
     """
 
     solution: Solution

@@ -41,7 +41,7 @@ def serve(
     open_sites
         (M,) bool.
     assigned
-        (N,) the site that serves each demand point, where that is not the nearest open one.
+        (N,) the site that serves each demand point, where that is not the nearest open one; -1 for none.
 
     Returns
     -------
@@ -57,7 +57,9 @@ def serve(
     station = np.where(reached, index[order] if index.size else -1, -1)
     length = np.where(reached, distance[:, 0], np.nan)
     if assigned is not None:
-        station, length = assigned, metres_of(standard, sites, np.arange(assigned.size), assigned)
+        station, length = assigned, np.full(assigned.size, np.nan)
+        served = np.flatnonzero(assigned >= 0)
+        length[served] = metres_of(standard, sites, served, assigned[served])
     weight = standard.points.weight
     farthest = float(distance[:, -1].max(initial=0.0))
     return StandardResult(

@@ -106,8 +106,23 @@ def _aims(tables: Mapping[str, Any]) -> Iterator[str]:
         if required and all(required):
             yield "[objective], minimise: no standard is an aim (required = false), so nothing is measured"
         yield from _beside_distances(tables, asked["minimise"])
-    if keys := [key for key in ("weight_per_charger", "cost_per_km") if key in asked]:
+        if "weight_per_charger" in asked:
+            yield from _with_room(tables)
+    elif keys := [key for key in ("weight_per_charger", "cost_per_km") if key in asked]:
         yield from _allocated(tables, keys[0])
+
+
+def _with_room(tables: Mapping[str, Any]) -> Iterator[str]:
+    """Whom a station has room for is decided for the demand points of one aim, the one that is measured."""
+    aims = [item for item in _items(tables, "standards") if item.get("required", True) is not True]
+    if len(aims) > 1:
+        yield f"[objective], weight_per_charger: exactly one aim takes room; there are {len(aims)}"
+    for item in aims:
+        if "demand" not in item:
+            yield (
+                f"[objective], weight_per_charger: the aim that takes room is one on a demand layer; "
+                f"{item.get('name', '')!r} is not"
+            )
 
 
 def _allocated(tables: Mapping[str, Any], key: str) -> Iterator[str]:

@@ -208,8 +208,8 @@ class Objective(Table):
     def _check(self) -> Self:
         if (self.minimise is None) == (self.maximise is None):
             raise ValueError("needs exactly one of minimise and maximise")
-        if self.weight_per_charger is not None and self.minimise not in ("cost", "stations"):
-            raise ValueError('weight_per_charger is for minimise = "cost" or "stations"')
+        if self.weight_per_charger is not None and self.minimise not in ("cost", "stations", "distance"):
+            raise ValueError('weight_per_charger is for minimise = "cost", "stations" or "distance"')
         if self.cost_per_km is not None and self.minimise != "cost":
             raise ValueError('cost_per_km is for minimise = "cost"')
         if self.fits != (self.separation is not None):

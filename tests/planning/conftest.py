@@ -219,16 +219,19 @@ class Oracle:
         """The best that so many new stations can do by distances, and every set of sites that does it."""
         best: float | None = None
         sets: set[frozenset[str]] = set()
-        for opened in self._choices():
-            count = (opened & self.new).sum()
-            if count != self.case.objective["stations"] or not self._keeps(opened):
-                continue
+        for opened in self.so_many():
             value = self.measured(opened)
             if best is None or (value - best if "maximise" in self.case.objective else best - value) > 1e-6:
                 best, sets = value, set()
             if abs(value - best) <= 1e-6:
                 sets.add(frozenset(self.ids[opened]))
         return (None, set()) if best is None or math.isinf(best) else (best, sets)
+
+    def so_many(self) -> Iterator[np.ndarray]:
+        """Every set of sites with the number of new stations asked for that keeps what is required."""
+        for opened in self._choices():
+            if (opened & self.new).sum() == self.case.objective["stations"] and self._keeps(opened):
+                yield opened
 
     def fit(self, separation: float) -> int:
         """The most new stations of which none is nearer to another than that; -1 where given sites are."""

@@ -154,11 +154,11 @@ def test_tampered_service_is_refused(written):
     closed = next(name for name in report.problem.sites.ids if name not in service["station"])
     changes = {
         "is served to": {"share": [0.5, *service["share"][1:]]},
-        "not above 0": {"share": [-1.0, *service["share"][1:]]},
+        "greater than 0": {"share": [-1.0, *service["share"][1:]]},
         "has no station": {"station": [closed, *service["station"][1:]]},
         "there is no site": {"station": ["nowhere", *service["station"][1:]]},
         "there is no demand point": {"demand": ["nobody", *service["demand"][1:]]},
-        "a share is missing": {"share": service["share"][1:]},
+        "different lengths": {"share": service["share"][1:]},
         "beyond its room": {"station": [service["station"][0]] * len(service["station"])},
     }
     for words, change in changes.items():

@@ -119,8 +119,13 @@ seed = "1"
         ({"maximise": "separation", "stations": 3}, '(urban), required: maximise = "separation" looks at'),
         ({"maximise": "distance", "stations": 3}, "'weight', 'separation' or 'stations'"),
         (
-            {"minimise": "distance", "stations": 3, "weight_per_charger": 2.0},
-            "weight_per_charger is for mini",
+            {"minimise": "farthest", "stations": 3, "weight_per_charger": 2.0},
+            'weight_per_charger is for minimise = "cost", "stations" or "distance"',
+        ),
+        ({"minimise": "distance", "weight_per_charger": 2.0}, 'minimise = "distance" needs stations'),
+        (
+            {"minimise": "distance", "stations": 3, "cost_per_km": 2.0},
+            'cost_per_km is for minimise = "cost"',
         ),
         ({"maximise": "weight", "budget": 3.0, "weight_per_charger": 2.0}, "weight_per_charger is for mini"),
         ({"minimise": "stations", "cost_per_km": 2.0}, 'cost_per_km is for minimise = "cost"'),
@@ -153,6 +158,24 @@ def test_what_distances_cannot_keep(region, word, standard, message) -> None:
     other = {"name": "other", "demand": "people", "radius": "2 km"} | standard
     objective = {"minimise": word, "stations": 2}
     assert message in faults(region.scenario, objective=objective, standards=[aim, other])
+
+
+@pytest.mark.parametrize(
+    ("standards", "message"),
+    [
+        ([{}], "no standard is an aim (required = false), so nothing is measured"),
+        ([{"required": False}, {"required": False}], "exactly one aim takes room; there are 2"),
+        ([{"required": False, "demand": None, "corridor": "roads"}], "on a demand layer; 'all 0' is not"),
+        ([{"required": False}, {"share": 0.9}], "keeps required standards for all demand points only"),
+    ],
+)
+def test_whom_stations_have_room_for(region, standards, message) -> None:
+    """The mean distance with room is that of one aim on a demand layer."""
+    plain = {"demand": "people", "radius": "1 km"}
+    named = [plain | {"name": f"all {k}"} | change for k, change in enumerate(standards)]
+    tables = [{key: value for key, value in table.items() if value is not None} for table in named]
+    objective = {"minimise": "distance", "stations": 2, "weight_per_charger": 2.0}
+    assert message in faults(region.scenario, objective=objective, standards=tables)
 
 
 @pytest.mark.parametrize(

@@ -13,9 +13,10 @@ from chargeplan.solvers.models.keywords import Asked, takes_engine_keywords
 from chargeplan.solvers.models.p_median import median_instance
 
 if TYPE_CHECKING:
-    from numpy.typing import ArrayLike
+    from numpy.typing import ArrayLike, NDArray
 
-    from chargeplan.solvers.allocation import AllocatedSolution
+    from chargeplan.solvers.allocation import AllocatedSolution, AllocationInstance
+    from chargeplan.solvers.median_certificate import MedianInstance
     from chargeplan.solvers.models.keywords import EngineKeywords
 
 
@@ -72,14 +73,33 @@ def capacitated_p_median(
     asked = Asked(**keywords)
     median = median_instance(distance, weight, stations, asked)
     points, sites = median.distance.shape
-    row, site = np.nonzero(np.isfinite(median.distance))
-    instance = allocation_instance(
-        points, row, site, median.weight[row] * median.distance[row, site],
-        opening=np.zeros(sites),
-        demand=median.weight if demand is None else checked_vector(demand, points, "demand"),
-        capacity=checked_capacity(capacity, sites),
-        given=(median.opened, median.closed),
-        single_source=single_source,
-        stations=median.stations,
-    )  # fmt: skip
+    asking = median.weight if demand is None else checked_vector(demand, points, "demand")
+    instance = clustering_instance(
+        median, asking, checked_capacity(capacity, sites), single_source=single_source
+    )
     return solve(instance, asked.limits, **asked.listening)
+
+
+def clustering_instance(
+    median: MedianInstance,
+    demand: NDArray[np.float64],
+    capacity: NDArray[np.float64] | None,
+    *,
+    single_source: bool = False,
+) -> AllocationInstance:
+    """Write a p-median whose stations have capacities as a facility location problem.
+
+    Parameters
+    ----------
+    median
+        Without the capacities.
+    demand, capacity, single_source
+        As `AllocationInstance` has them.
+    """
+    points, sites = median.distance.shape
+    row, site = np.nonzero(np.isfinite(median.distance))
+    return allocation_instance(
+        points, row, site, median.weight[row] * median.distance[row, site],
+        opening=np.zeros(sites), demand=demand, capacity=capacity, given=(median.opened, median.closed),
+        single_source=single_source, stations=median.stations,
+    )  # fmt: skip
