@@ -7,6 +7,7 @@ member, ids kept; one feature per line.
 from __future__ import annotations
 
 import json
+from json.encoder import encode_basestring
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -83,10 +84,13 @@ def _texts(column: pd.Series[Any]) -> list[str]:
         return _numbers(column.to_numpy(dtype=np.float64, na_value=np.nan))
     if column.dtype.kind in "iu" and not column.hasnans:
         return list(map(str, column.tolist()))
-    known: dict[object, str] = {}
-    missing = column.isna().to_numpy()
+    if column.dtype == np.bool_:
+        return ["true" if value else "false" for value in column.tolist()]
     values = column.to_numpy(dtype=object)
-    return ["null" if gap else _text(value, known) for value, gap in zip(values, missing, strict=True)]
+    missing = column.isna().to_numpy()
+    return [
+        "null" if gap else _text(value) for value, gap in zip(values.tolist(), missing.tolist(), strict=True)
+    ]
 
 
 def _numbers(values: npt.NDArray[np.float64]) -> list[str]:
@@ -96,12 +100,10 @@ def _numbers(values: npt.NDArray[np.float64]) -> list[str]:
     return ["0" if text == "-0" else text for text in texts]
 
 
-def _text(value: Any, known: dict[object, str]) -> str:
-    """Write one value as JSON, remembering texts, which repeat."""
+def _text(value: Any) -> str:
+    """Write one value as JSON."""
     if isinstance(value, str):
-        if value not in known:
-            known[value] = json.dumps(value, ensure_ascii=False)
-        return known[value]
+        return encode_basestring(value)
     if isinstance(value, np.generic):
         value = value.item()
     if isinstance(value, float):

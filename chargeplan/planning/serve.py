@@ -8,6 +8,7 @@ import numpy as np
 from scipy.spatial import cKDTree
 
 from chargeplan import kernels
+from chargeplan.audit.road import ways_by_road
 from chargeplan.kernels.geodesy import ecef
 from chargeplan.plan.answer import StandardResult
 from chargeplan.planning.distances import longest_way, metres_of
@@ -128,7 +129,7 @@ def _nearest(
     if index.size == 0:
         return np.full((n, need), np.inf), np.zeros(n, np.int64)
     if standard.access is not None:
-        return _nearest_in_rows(_road_distances(standard.access, standard.radius, index, need), need)
+        return _nearest_by_road(standard.access, standard.radius, index, need)
     if standard.matrix is not None:
         return _nearest_in_rows(standard.matrix[:, index].tocsr(), need)
     return _nearest_geodesic(standard.points.positions, sites.positions[index], need)
@@ -148,16 +149,25 @@ def _nearest_geodesic(
     return np.sort(distance, axis=1), np.take_along_axis(order, place, axis=1)[:, 0]
 
 
-def _road_distances(access: RoadAccess, radius: float, index: NDArray[np.int64], need: int) -> csr_array:
-    """Distances by road to the open stations, as far as it takes for every demand point to find enough."""
+def _nearest_by_road(
+    access: RoadAccess, radius: float, index: NDArray[np.int64], need: int
+) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """Look within the radius, then ever farther for those alone who find too few and have a way to one."""
+    n = access.demand.node.size
     stations = kernels.Snapped(access.sites.node[index], access.sites.leg[index])
-    longest = longest_way(access)
-    limit = radius
-    while True:
-        near = kernels.road_distances(access.graph, access.demand, stations, limit)
-        if limit > longest or (np.diff(near.indptr) >= need).all():
-            return near
+    distance, order = np.full((n, need), np.inf), np.zeros(n, np.int64)
+    asking, limit, longest = np.arange(n), radius, longest_way(access)
+    while asking.size:
+        demand = kernels.Snapped(access.demand.node[asking], access.demand.leg[asking])
+        near = kernels.road_distances(access.graph, demand, stations, limit)
+        distance[asking], order[asking] = _nearest_in_rows(near, need)
+        if limit > longest:
+            break
+        asking = asking[np.diff(near.indptr) < min(need, index.size)]
+        if limit == radius and asking.size:
+            asking = asking[ways_by_road(access, np.isin(np.arange(access.sites.node.size), index))[asking]]
         limit *= 4
+    return distance, order
 
 
 def _nearest_in_rows(distance: csr_array, need: int) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
