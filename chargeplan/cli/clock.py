@@ -7,6 +7,7 @@ import time
 _STARTING = 1.0  # seconds from the command's call to here, about
 _GRACE = 4.0  # seconds that the command may take beyond its limit, where reading was slow
 _LEAST = 0.1  # seconds for solving, however long reading took
+_PER_ROW = 15e-6  # seconds for writing a demand point or a site, where files are read faster than that
 
 
 class Clock:
@@ -15,13 +16,15 @@ class Clock:
     def __init__(self) -> None:
         self._began = time.monotonic()
 
-    def left(self, limit: float | None) -> float | None:
-        """Return what reading leaves for solving; writing takes about as long as reading did.
+    def left(self, limit: float | None, rows: int = 0) -> float | None:
+        """Return what reading leaves for solving; writing takes about as long as reading did, or longer.
 
         Parameters
         ----------
         limit
             Seconds for the whole command; None for no limit.
+        rows
+            Demand points and sites that are to be written.
 
         Returns
         -------
@@ -32,5 +35,5 @@ class Clock:
         if limit is None or not limit > 0.0:
             return limit  # none, or one that solving refuses
         reading = time.monotonic() - self._began
-        left = limit - _STARTING - 2 * reading
+        left = limit - _STARTING - reading - max(reading, _PER_ROW * rows)
         return max(left, min(limit / 4, left + _GRACE), _LEAST)

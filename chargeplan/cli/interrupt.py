@@ -1,4 +1,7 @@
-"""Ctrl-C: the first asks the run to stop with its best plan, the second ends the process."""
+"""Ctrl-C: the first asks the run to stop with its best plan, the second ends the process.
+
+Before the run there is no plan to lose, and the first ends the process.
+"""
 
 from __future__ import annotations
 
@@ -6,12 +9,17 @@ import os
 import signal
 import socket
 import threading
+from contextlib import contextmanager
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
+
+import typer
 
 from chargeplan.cli.exits import Exit
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from chargeplan.cli.progress import Progress
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
@@ -61,6 +69,25 @@ class Interruption:
                     os._exit(Exit.INTERRUPTED)
                 self.cancel.set()
                 self._progress.announce_stop()
+
+
+@contextmanager
+def ending_at_once() -> Iterator[None]:
+    """End the command at the first SIGINT or SIGTERM, with nothing written.
+
+    Raises
+    ------
+    typer.Exit
+        One has come.
+    """
+    old = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    except KeyboardInterrupt:
+        typer.echo("Interrupted before there was a plan; nothing is written.", err=True)
+        raise typer.Exit(Exit.INTERRUPTED) from None
+    finally:
+        signal.signal(signal.SIGTERM, old)
 
 
 def _leave_it_to_the_descriptor(number: int, frame: object) -> None:

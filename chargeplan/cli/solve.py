@@ -13,7 +13,7 @@ import typer
 
 from chargeplan.cli.clock import Clock
 from chargeplan.cli.exits import Exit
-from chargeplan.cli.interrupt import Interruption
+from chargeplan.cli.interrupt import Interruption, ending_at_once
 from chargeplan.cli.progress import Progress
 from chargeplan.cli.request import Request
 from chargeplan.errors import json_printable
@@ -87,12 +87,13 @@ def solve(
         raise typer.BadParameter("--gap is a share of the best, from 0 to below 1: 0.01 is 1 %")
     request = Request(scenario, demand, sites, radius, budget, stations)
     with Progress(quiet=quiet) as progress:
-        problem = request.read()
-        folder = _writable(f"{problem.name}-plan" if out is None else out, problem.name, wanted)
+        with ending_at_once():
+            problem = request.read()
+            folder = _writable(f"{problem.name}-plan" if out is None else out, problem.name, wanted)
         with Interruption(progress) as interruption:
             plan = cp.solve(
                 problem,
-                time_limit=clock.left(time_limit),
+                time_limit=clock.left(time_limit, _rows(problem)),
                 gap=gap,
                 backend=backend,
                 threads=threads,
@@ -133,6 +134,11 @@ def _file_names(name: str, formats: tuple[str, ...]) -> list[str]:
     """Every file that the plan folder may get, plan.json aside."""
     tables = [f"{table}.{fmt}" for table in TABLES for fmt in {"geojson", *formats} - {"gpkg"}]
     return ["certificate.json", "map.png", *sorted(tables), *([f"{name}.gpkg"] if "gpkg" in formats else [])]
+
+
+def _rows(problem: Problem) -> int:
+    """Count the demand points and sites that are to be written."""
+    return len(problem.sites) + sum(len(standard.points) for standard in problem.standards)
 
 
 def _with_command(plan: Plan) -> Plan:

@@ -79,6 +79,7 @@ def solve(  # noqa: PLR0913 - each overrides a key of the scenario's [solve]
     prepare()
     watch.enter("cover")
     coverage = [cover(standard, problem.sites) for standard in problem.standards]
+    watch.expect(sum(part.shape[0] for part in coverage), sum(part.nnz for part in coverage))
     outcome = _family(problem.scenario.objective)(problem, coverage, Attempts(watch, limits, chosen, cancel))
     watch.enter("serve")
     results = tuple(

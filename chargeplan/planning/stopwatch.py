@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
 # Times as long as these stages took: the audit covers anew, and adds up what the certificate says.
 _AFTER = {"cover": 4.0, "measure": 1.0, "formulate": 4.0}
+# Seconds for serving and auditing a row, and for each of its pairs: large problems are covered much faster
+# than they are audited.
+_PER_ROW, _PER_PAIR = 10e-6, 0.7e-6
 
 
 class Stopwatch:
@@ -32,6 +35,7 @@ class Stopwatch:
         self._began = time.perf_counter()
         self._stage: str | None = None
         self._stage_began = self._began
+        self._expected = 0.0
 
     @property
     def elapsed(self) -> float:
@@ -51,6 +55,10 @@ class Stopwatch:
             self.book({self._stage: time.perf_counter() - self._stage_began})
             self._stage = None
 
+    def expect(self, rows: int, pairs: int) -> None:
+        """Note how many rows, and pairs of a row and a site within its radius, are to be audited."""
+        self._expected = _PER_ROW * rows + _PER_PAIR * pairs
+
     def book(self, seconds: dict[str, float]) -> None:
         """Add stage times that somebody else took."""
         for stage, spent in seconds.items():
@@ -65,11 +73,12 @@ class Stopwatch:
         """End the stage that runs; return the limits with the time that is left for solving.
 
         Serving and auditing the plan takes a few times as long as covering and measuring did, and up to a
-        quarter of the time is kept for it. A tenth of a second is left at least.
+        quarter of the time is kept for it; up to a half where the size alone tells that it takes as long. A
+        tenth of a second is left at least.
         """
         self.leave()
         if limits.time_limit is None:
             return limits
         after = sum(times * self.seconds.get(stage, 0.0) for stage, times in _AFTER.items())
-        kept = min(after, limits.time_limit / 4)
+        kept = max(min(after, limits.time_limit / 4), min(self._expected, limits.time_limit / 2))
         return replace(limits, time_limit=max(limits.time_limit - self.elapsed - kept, 0.1))

@@ -30,6 +30,16 @@ def test_reading_and_writing_are_inside_the_limit(monkeypatch, limit, reading, l
     assert clock.left(limit) == left
 
 
+def test_a_million_rows_take_longer_to_write_than_to_read(monkeypatch):
+    """Where files are read fast, the rows tell how long writing will take."""
+    now = [100.0]
+    monkeypatch.setattr("time.monotonic", lambda: now[0])
+    clock = Clock()
+    now[0] += 3.0
+    assert clock.left(60.0, rows=100_000) == clock.left(60.0) == 53.0
+    assert clock.left(60.0, rows=1_000_000) == pytest.approx(41.0)
+
+
 @pytest.mark.parametrize(
     ("stage", "seconds", "left"),
     [
@@ -50,3 +60,17 @@ def test_the_audit_is_inside_the_limit(monkeypatch, stage, seconds, left):
     watch.enter(stage)
     now[0] += seconds
     assert watch.left(Limits(time_limit=10.0)).time_limit == pytest.approx(left)
+
+
+@pytest.mark.parametrize(
+    ("rows", "pairs", "left"), [(1_000, 10_000, 55.0), (10**6, 10**7, 42.0), (10**7, 10**8, 29.0)]
+)
+def test_the_audit_of_many_rows_is_inside_the_limit(monkeypatch, rows, pairs, left):
+    """Many rows are covered in a moment; their audit takes as long as their number says, or gets a half."""
+    now = [100.0]
+    monkeypatch.setattr("time.perf_counter", lambda: now[0])
+    watch = Stopwatch(None)
+    watch.enter("cover")
+    now[0] += 1.0
+    watch.expect(rows, pairs)
+    assert watch.left(Limits(time_limit=60.0)).time_limit == pytest.approx(left)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -25,6 +26,19 @@ from chargeplan.cli.progress import Progress
 with Progress(quiet=False) as progress, Interruption(progress) as interruption:
     print("ready", flush=True)
     hashlib.pbkdf2_hmac("sha256", b"", b"", 2_000_000_000)
+"""
+
+
+# A command that is reading its input.
+READS = """
+import signal, sys
+from chargeplan.cli import main, request
+def read(self):
+    print("ready", flush=True)
+    signal.pause()
+request.Request.read = read
+sys.argv = ["chargeplan", "solve", "czt", "-o", "no-such-folder-is-made"]
+main()
 """
 
 
@@ -82,6 +96,18 @@ def test_second_signal_ends_the_process_even_inside_a_solver(start):
     process.send_signal(signal.SIGINT)
     process.communicate(timeout=30)
     assert process.returncode == 130
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_while_reading_ends_the_command(start, number):
+    """There is no plan yet: nothing is written, and the exit code says why."""
+    process = start(READS)
+    process.send_signal(number)
+    out, err = process.communicate(timeout=30)
+    assert (process.returncode, out) == (130, "")
+    assert "Interrupted before there was a plan; nothing is written." in err
+    assert "Traceback" not in err
+    assert not Path("no-such-folder-is-made").exists()
 
 
 @pytest.mark.slow
