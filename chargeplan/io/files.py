@@ -25,6 +25,7 @@ _FIRST_BYTES = {
     ".geoparquet": b"PAR1",
     ".kml": b"<",
 }
+_PIECE = 2**20  # bytes that are hashed at a time
 _SIDECARS = (".shp", ".shx", ".dbf", ".prj", ".cpg")
 
 
@@ -100,7 +101,9 @@ def digest(path: str | PathLike[str]) -> str:
         parts = [part for suffix in _SIDECARS if (part := path.with_suffix(suffix)).exists()]
     sha256 = hashlib.sha256()
     for part in parts:
-        sha256.update(part.read_bytes())
+        with part.open("rb") as file:  # rasters and extracts are larger than memory has to be
+            while piece := file.read(_PIECE):
+                sha256.update(piece)
     return sha256.hexdigest()
 
 

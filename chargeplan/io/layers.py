@@ -26,11 +26,13 @@ from chargeplan.io.suspicious import (
     check_kml,
     check_parquet,
     check_shapefile,
+    feature_tables,
     has_code_page,
 )
 from chargeplan.io.tables import read_point_table
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from os import PathLike
 
 _PARQUET = (".parquet", ".geoparquet")
@@ -75,7 +77,8 @@ def _read_vector(path: Path, layer: str | None) -> gpd.GeoDataFrame:
     try:
         with warnings.catch_warnings(record=True) as remarks, own_columns():
             warnings.simplefilter("always")
-            layer = _choose_layer(path, source, layer)
+            names = feature_tables(path) if path.suffix.lower() == ".gpkg" else _listed(source)
+            layer = _choose_layer(path, names, layer)
             if path.suffix.lower() == ".gpkg":
                 check_geopackage(path, layer)
             frame = pyogrio.read_dataframe(source, layer=layer, on_invalid="ignore", **options)
@@ -116,14 +119,17 @@ def _guessed(path: Path, frame: gpd.GeoDataFrame) -> list[str]:
     return [f"does not say how its text is encoded; it was read as Latin-1. A file {path.stem}.cpg says it"]
 
 
-def _choose_layer(path: Path, source: str, layer: str | None) -> str:
-    names = [str(name) for name, _ in pyogrio.list_layers(source)]
+def _listed(source: str) -> list[str]:
+    return [str(name) for name, _ in pyogrio.list_layers(source)]
+
+
+def _choose_layer(path: Path, names: Sequence[str], layer: str | None) -> str:
     if layer is None and len(names) == 1:
         return names[0]
     if layer in names:
         return str(layer)
     which = "has several layers; say which" if layer is None else f"has no layer {layer!r}"
-    raise fault(path, f"{which}: {', '.join(names)}")
+    raise fault(path, f"{which}: {', '.join(names)}" if names else "has no geometry: no layer of features")
 
 
 def _read_parquet(path: Path) -> gpd.GeoDataFrame:

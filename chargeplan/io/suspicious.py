@@ -11,22 +11,29 @@ import re
 import sqlite3
 import struct
 from contextlib import closing
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeVar
 from xml.parsers import expat
 
 from chargeplan.io.files import fault, head
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
     from pathlib import Path
 
+_Answer = TypeVar("_Answer")
 _PARTS = (".shx", ".dbf")  # without which a Shapefile is none
 _CODE_PAGE = re.compile(
     r"(ldid/|ansi[ _-]?|oem[ _-]?|windows[ _-]?|cp)?\d{1,5}|8859[_-]?\d+|utf-?8", re.ASCII
 )
 _ENCODINGS = frozenset({None, "utf-8", "us-ascii", "iso-8859-1"})  # of XML: any parser reads them alike
 _DEEPEST = 200  # elements of XML, one in the other
+_STORED = "SELECT type, name, sql FROM sqlite_master WHERE type IN ('table', 'view')"
+_FEATURES = "SELECT table_name FROM gpkg_contents WHERE data_type = 'features'"
+_STEPS = 1_000_000  # of SQLite's machine, between two looks at how many there were
+_STEPS_PER_ROW = 1_000  # of a view's tables, at most
 _UNPACKED = 100  # times the size of a Parquet file
-_ALLOWED = 2**28  # bytes, or rows a hundredth of it, that are unpacked in any case
+_ALLOWED = 2**28  # bytes, or rows a hundredth of it, that are unpacked, or of a view, in any case
 
 
 def check_shapefile(path: Path) -> None:
@@ -87,7 +94,10 @@ def has_code_page(path: Path) -> bool:
 
 
 def check_geopackage(path: Path, layer: str | None = None) -> None:
-    """Check that a GeoPackage is whole, and that a layer of it is stored, not computed by SQL in the file.
+    """Check that a GeoPackage is whole, and that a layer of it is a table, or a view of nothing but tables.
+
+    What a view would do is asked of SQLite, which compiles it without running it: which tables it reads,
+    whether it calls functions or itself. Then its rows and bytes are counted, as far as is allowed.
 
     Parameters
     ----------
@@ -99,8 +109,9 @@ def check_geopackage(path: Path, layer: str | None = None) -> None:
     Raises
     ------
     InputError
-        It is shorter than its header says, is no such database, or the layer is a view, a virtual table, or
-        has computed columns: reading those would run what the file says.
+        It is shorter than its header says, is no such database, or the layer is a virtual table, has computed
+        columns, or is a view that does more than read the columns of tables, or makes much more of them:
+        reading those would run what the file says.
     """
     header = head(path, 100)
     if len(header) < 100:
@@ -108,29 +119,113 @@ def check_geopackage(path: Path, layer: str | None = None) -> None:
     page, change, pages, valid = struct.unpack(">16xH6xII60xI4x", header)  # of SQLite's file format
     if change == valid and path.stat().st_size < pages * (65536 if page == 1 else page):
         raise fault(path, "cannot be read: it is cut off")
+    if (computed := _asked(path, partial(_computed, layer=layer or ""))) is not None:
+        raise fault(path, f"{computed} is computed by SQL in the file, which is not run; save it as a table")
+
+
+def feature_tables(path: Path) -> list[str]:
+    """List the tables and views of a GeoPackage that hold features; GDAL would run its views to do so.
+
+    Raises
+    ------
+    InputError
+        It is no such database.
+    """
+    return _asked(path, lambda database: [str(name) for (name,) in database.execute(_FEATURES)])
+
+
+def _asked(path: Path, question: Callable[[sqlite3.Connection], _Answer]) -> _Answer:
+    """Ask a database something, read-only."""
     try:
         with closing(
             sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro&immutable=1", uri=True)
         ) as database:
-            computed = _computed(database, layer)
+            return question(database)
     except (sqlite3.Error, UnicodeDecodeError) as error:
         raise fault(path, f"cannot be read: {error}") from None
-    if computed is not None:
-        raise fault(path, f"{computed} is computed by SQL in the file, which is not run; save it as a table")
 
 
-def _computed(database: sqlite3.Connection, layer: str | None) -> str | None:
-    """Name what the file would compute: the layer, or a table of GeoPackage itself."""
-    for kind, name, sql in database.execute("SELECT type, name, sql FROM sqlite_master"):
-        if str(name).lower() != (layer or "").lower() and not str(name).lower().startswith("gpkg_"):
-            continue
-        if kind == "view" or str(sql).lower().lstrip().startswith("create virtual"):
-            return f"layer {name!r}"
-        if kind == "table":
-            columns = database.execute(f'PRAGMA table_xinfo("{str(name).replace(chr(34), chr(34) * 2)}")')
-            if any(hidden in (2, 3) for *_, hidden in columns):
-                return f"a column of {name!r}"
+def _computed(database: sqlite3.Connection, *, layer: str) -> str | None:
+    """Name what the file would compute: the layer, what it reads, or a table of GeoPackage itself."""
+    stored = {str(name).lower(): (kind, str(name), str(sql)) for kind, name, sql in database.execute(_STORED)}
+    for key, (kind, name, _) in stored.items():
+        if key.startswith("gpkg_"):
+            if kind == "view" or not _is_plain(database, stored, key):
+                return f"table {name!r}"
+        elif key == layer.lower():
+            if kind == "view" and not _is_harmless_view(database, stored, name):
+                return f"layer {name!r}"
+            if kind == "table" and not _is_plain(database, stored, key):
+                return f"layer {name!r}, or a column of it,"
     return None
+
+
+def _is_plain(database: sqlite3.Connection, stored: Mapping[str, tuple[str, str, str]], key: str) -> bool:
+    """Say whether a name is a table's whose columns are all stored."""
+    kind, name, sql = stored.get(key, ("", "", ""))
+    if kind != "table" or sql.lower().lstrip().startswith("create virtual"):
+        return False
+    return not any(
+        hidden in (2, 3) for *_, hidden in database.execute(f"PRAGMA table_xinfo({_quoted(name)})")
+    )
+
+
+def _is_harmless_view(
+    database: sqlite3.Connection, stored: Mapping[str, tuple[str, str, str]], view: str
+) -> bool:
+    """Say whether a view only reads plain tables, without functions, recursion or text put together."""
+    tables, allowed = set(), True
+
+    def permit(action: int, table: str | None, *_: str | None) -> int:
+        nonlocal allowed
+        if action == sqlite3.SQLITE_READ and table is not None:
+            tables.add(table.lower())
+        allowed &= action in (sqlite3.SQLITE_READ, sqlite3.SQLITE_SELECT)
+        return sqlite3.SQLITE_OK if allowed else sqlite3.SQLITE_DENY
+
+    database.set_authorizer(permit)
+    try:
+        steps = database.execute(f"EXPLAIN SELECT * FROM {_quoted(view)}").fetchall()  # noqa: S608 - quoted
+    except sqlite3.DatabaseError:
+        return False
+    finally:
+        database.set_authorizer(None)
+    tables -= {view.lower()}
+    if not allowed or any(step[1] == "Concat" for step in steps):
+        return False
+    return all(_is_plain(database, stored, table) for table in tables) and _is_bounded(database, tables, view)
+
+
+def _is_bounded(database: sqlite3.Connection, tables: Iterable[str], view: str) -> bool:
+    """Say whether a view has no more rows than its tables together, without repeating much in them."""
+    most, steps = sum(_rows(database, table) for table in tables), 0
+
+    def too_many() -> bool:
+        nonlocal steps
+        steps += _STEPS
+        return steps > _STEPS + _STEPS_PER_ROW * most
+
+    columns = [str(name) for _, name, *_ in database.execute(f"PRAGMA table_xinfo({_quoted(view)})")]
+    bytes_of = " + ".join(f"coalesce(length(CAST({_quoted(name)} AS BLOB)), 0)" for name in columns)
+    rows = f"SELECT * FROM {_quoted(view)} LIMIT {most + 1}"  # noqa: S608 - a name, quoted
+    database.set_progress_handler(too_many, _STEPS)
+    try:
+        found = database.execute(f"SELECT count(*), total({bytes_of}) FROM ({rows})")  # noqa: S608
+        count, size = found.fetchone()
+    except sqlite3.OperationalError:  # interrupted
+        return False
+    finally:
+        database.set_progress_handler(None, _STEPS)
+    return bool(count <= most and size <= _ALLOWED)
+
+
+def _rows(database: sqlite3.Connection, table: str) -> int:
+    return int(database.execute(f"SELECT count(*) FROM {_quoted(table)}").fetchone()[0])  # noqa: S608 - quoted
+
+
+def _quoted(name: str) -> str:
+    """Write a name as SQL has it."""
+    return '"' + name.replace('"', '""') + '"'
 
 
 def check_kml(path: Path) -> None:

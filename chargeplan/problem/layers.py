@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import geopandas as gpd
 import numpy as np
 import pandas as pd
+import shapely
 
 from chargeplan.errors import Fault, InputError
 from chargeplan.prepare import features as geometry
@@ -97,7 +98,7 @@ class _Reading:
         self.layers = Layers()
         self._files = files
         self._areas: dict[str, gpd.GeoDataFrame] = {}
-        self._placed: dict[str, Sites] = {}
+        self._placed: dict[tuple[str, str], npt.NDArray[np.float64]] = {}
         self._features: list[Features] = []
         self._faults: list[Fault] = []
 
@@ -112,6 +113,7 @@ class _Reading:
                 table = Table(demand_points(layer, features), features.frame.drop(columns="geometry"))
                 if self._sound(features):
                     self.layers.demand[layer.name] = table
+                    self._placed["demand", layer.name] = table.points.positions
 
     def sites(self, inputs: Inputs) -> None:
         kinds = {name: Kind(kind.cost, kind.room or np.inf) for name, kind in inputs.kinds.items()}
@@ -127,7 +129,7 @@ class _Reading:
                 self._faults.append(Fault(none))
             return
         sites = join(tables)
-        self._placed = {features.name: each for features, each in tables}
+        self._placed |= {("sites", features.name): each.positions for features, each in tables}
         whole = len(given) == len(inputs.sites) and len(made) == len(inputs.candidates)
         if whole and standing is not None and all(self._sound(features) for features, _ in tables):
             self.layers.sites = sites if areas is None else self._forbid(sites, areas)
@@ -140,6 +142,7 @@ class _Reading:
                 network = read_corridor(layer, features)
                 self._warn_of_parts(f"corridor {layer.name}", network)
                 self.layers.corridors[layer.name] = Corridor(network, features.frame)
+                self._placed["corridors", layer.name] = shapely.get_coordinates(features.frame.geometry.array)
 
     def network(self, inputs: Inputs) -> None:
         if inputs.network is None:
@@ -172,9 +175,10 @@ class _Reading:
         self.layers.notes.extend(made.notes)
         columns = made.features.frame.drop(columns="geometry")
         self.layers.demand[layer.name] = Table(made.points, columns)
+        self._placed["demand", layer.name] = made.points.positions
 
     def datums(self, inputs: Inputs) -> None:
-        """Look at where the sites lie, once the roads are there that they should lie beside."""
+        """Look at where everything lies, once the roads are there that it should lie beside."""
         roads = None if self.layers.network is None else self.layers.network.lines
         self.layers.warnings.extend(shifted_layers(inputs, self._placed, roads))
 

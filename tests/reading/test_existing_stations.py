@@ -7,6 +7,7 @@ import json
 import geopandas as gpd
 import numpy as np
 import pytest
+import shapely
 from shapely import LineString, Point, Polygon, box
 
 from chargeplan.errors import InputError
@@ -275,8 +276,19 @@ def test_stations_of_which_none_counts(town) -> None:
     assert said.startswith("there is no site: no station of [[existing]] counts")
 
 
-def test_stations_that_look_shifted(region) -> None:
-    """GCJ-02 read as WGS-84 is suspected, beside roads and beside another source; declared it is not."""
+def suspected(region, **tables) -> list[str]:
+    """What is said of layers that look shifted; every standard is about whatever demand there is."""
+    layers = [*tables.get("demand", []), *([tables["people"]] if "people" in tables else [])]
+    if layers:
+        tables["standards"] = [{"name": "urban", "demand": layers[0]["name"], "radius": "9 km"}]
+    return [said for said in region.read(**tables).warnings if "looks shifted" in said]
+
+
+def test_layers_that_look_shifted(region) -> None:
+    """GCJ-02 read as WGS-84 is suspected, beside roads and beside another source; declared it is not.
+
+    Demand and surveyed lines are looked at beside roads too, people gathered in a grid are not.
+    """
     random = np.random.default_rng(4)
     places = np.column_stack([112.9 + random.integers(0, 20, 60) * 0.0051, random.uniform(28.0, 28.1, 60)])
     roads = [LineString([(112.9 + at * 0.0051, 28.0), (112.9 + at * 0.0051, 28.1)]) for at in range(20)]
@@ -284,6 +296,8 @@ def test_stations_that_look_shifted(region) -> None:
     for name, found in (("a.csv", places), ("b.csv", wgs84_to_gcj02(places))):
         rows = (f"{lon:.7f},{lat:.7f}" for lon, lat in found)
         region.write(name, "\n".join(["lon,lat", *rows]))
+    shifted = [LineString(wgs84_to_gcj02(shapely.get_coordinates(road))) for road in roads]
+    gpd.GeoDataFrame(geometry=shifted, crs=4326).to_file(region.folder / "b.geojson")
     one = {"name": "one", "file": "a.csv", "source": "table"}
     other = {"name": "other", "file": "b.csv", "source": "table"}
     suspects = [said for said in region.read(existing=[one, other]).warnings if "looks shifted" in said]
@@ -291,6 +305,17 @@ def test_stations_that_look_shifted(region) -> None:
     assert suspects[0].startswith("b.csv: other looks shifted: read as gcj02")
     beside = region.read(existing=[other], network={"file": "roads.gpkg"}).warnings
     assert any(said.startswith("b.csv: other looks shifted: read as gcj02") for said in beside)
+    network = {"file": "roads.gpkg"}
+    for doubtful in (
+        {"demand": [{"name": "homes", "file": "b.csv"}]},
+        {"people": {"name": "homes", "file": "b.csv", "people": "lon"}, "demand": []},
+        {"corridors": [{"name": "homes", "file": "b.geojson", "length_factor": 1.0}]},
+    ):
+        (said,) = suspected(region, network=network, **doubtful)
+        assert said.partition(": ")[2].startswith("homes looks shifted: read as gcj02")
+    for silent in ({"cell": "500 m"}, {"datum": "gcj02"}):
+        people = {"name": "homes", "file": "b.csv", "people": "lon", **silent}
+        assert not suspected(region, people=people, demand=[], network=network)
     declared = [one, {**other, "datum": "gcj02"}]
     for network in ({}, {"network": {"file": "roads.gpkg"}}):
         assert not any("looks shifted" in said for said in region.read(existing=declared, **network).warnings)
