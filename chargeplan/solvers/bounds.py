@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from chargeplan.solvers.reduction import Reduction
 
 
+_BUILT = 500_000  # entries of a linear program that are written down and read in a second, at the least
+
+
 @dataclass(frozen=True)
 class Relaxation:
     """Multipliers of an LP relaxation.
@@ -49,13 +52,15 @@ def relax(
     -------
     Relaxation or None
         With the optimal multipliers, or those that were known when the limit ended it; None where there are
-        none.
+        none, as where writing the program down would take all the time.
 
     Raises
     ------
     BackendCrashed
         The solver's process ended without an answer.
     """
+    if time_limit is not None and model.coverage.nnz > _BUILT * time_limit:
+        return None
     program = model.matrix()
     upper = program.upper
     if (model.need == 1).all():

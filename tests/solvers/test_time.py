@@ -7,9 +7,10 @@ import threading
 
 import numpy as np
 import pytest
+from brute_force import covering_model
 
 from chargeplan import solvers
-from chargeplan.solvers import asking, center, median, median_dual
+from chargeplan.solvers import asking, bounds, center, median, median_dual
 from chargeplan.solvers.cliques import cliques, partition
 from chargeplan.solvers.models import keywords
 from chargeplan.solvers.models.keywords import Asked
@@ -105,6 +106,21 @@ def test_a_backend_is_asked_only_with_the_time_to_hand_the_model_over(limit: flo
     run = Run(Limits(time_limit=limit), maximise=False)
     assert asking.time_to_ask(run, 10)
     assert asking.time_to_ask(run, 10_000_000) == (limit is None)
+
+
+@pytest.mark.parametrize("seconds", [None, 1.0, 1e-5])
+def test_no_linear_program_is_begun_that_cannot_be_built_in_the_time(seconds, monkeypatch) -> None:
+    """Its solver never hears of one that is too large for the seconds."""
+    asked = []
+
+    def answer(program, time_limit, cancel):
+        asked.append(time_limit)
+        return np.zeros(program.row_lower.size)
+
+    monkeypatch.setattr(bounds.glop, "multipliers", answer)
+    found = bounds.relax(covering_model(NEAR), seconds)
+    assert (found is None) == (seconds == 1e-5)
+    assert asked == ([] if seconds == 1e-5 else [seconds])
 
 
 def test_groups_of_a_stopped_run_are_still_groups() -> None:
