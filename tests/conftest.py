@@ -28,6 +28,7 @@ exec(before)
 from chargeplan.cli import main
 main()
 """
+_SEEDS = 10  # of a test, that every run takes
 _IMPORTED = (
     "cli",
     "planning",
@@ -82,7 +83,15 @@ def chargeplan_afresh() -> Command:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Skip what needs an absent program of the system, unless the machine is meant to have them all."""
+    """Mark the many seeds of a test, and skip what needs an absent program of the system.
+
+    Unless the machine is meant to have all programs.
+    """
+    for item in items:
+        case = getattr(item, "callspec", None)
+        seed = case.params.get("seed") if case is not None else None
+        if isinstance(seed, int) and seed >= _SEEDS:
+            item.add_marker("many")
     if os.environ.get("CHARGEPLAN_REQUIRE_SYSTEM") == "1":
         return
     for item in items:
