@@ -205,5 +205,5 @@ def test_stations_keep_what_their_tags_say(county, tmp_path):
     assert set(volt["connectors"].split(";")) == {"type2", "chademo"}
     text = " ".join((out / "README.md").read_text(encoding="utf-8").split())
     for said in (text, " ".join(done.stderr.split())):
-        assert "numbers of sockets that cannot be read and count as not stated: 1, such as" in said
+        assert "umbers of sockets that cannot be read and count as not stated: 1, such as" in said
         assert "besides 1 of access=no, private or the like" in said
