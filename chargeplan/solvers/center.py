@@ -210,10 +210,12 @@ class _Work:
         """Look whether the stations can serve everybody within a radius; None where that stays open."""
         self.run.enter("search")
         self.run.worked += _UNIT
-        reduction = reduce(self._model(index))
+        reduction = reduce(self._model(index), self.run.must_stop)
         decided = int(reduction.opened.sum())
         if not reduction.model.cost.size:
             return self._settle(index, reduction, decided)
+        if self.run.must_stop():
+            return None
         if search and self._search(reduction, self.instance.stations - decided):
             return True
         self.run.enter("bound")
@@ -276,10 +278,12 @@ class _Work:
     def _ask(self, index: int) -> bool | None:
         """Ask a backend whether the stations can serve everybody within a radius; None without an answer."""
         self.run.enter("solve")
-        reduction = reduce(self._model(index))
+        reduction = reduce(self._model(index), self.run.must_stop)
         decided = int(reduction.opened.sum())
         if not reduction.model.cost.size:
             return self._settle(index, reduction, decided)
+        if self.run.must_stop():
+            return None
         matrix = _at_most(reduction.model.matrix(), self.instance.stations - decided)
         backend = self.chosen or backends.find("ortools")
         return ask(self.run, backend, matrix, lambda answer: self._believe(answer, index, reduction))

@@ -260,7 +260,7 @@ class _Work:
         if bool((left.model.must & left.model.unreachable()).any()):
             self._offer_backend_bound(unbeaten)
             return
-        reduction = reduce(left.model)
+        reduction = reduce(left.model, self.run.must_stop)
         if reduction.model.limit is not None and reduction.model.limit < 0:
             self._offer_backend_bound(unbeaten)
         elif not reduction.model.cost.size:
