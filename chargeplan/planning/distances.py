@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from chargeplan.problem import Problem, RoadAccess, Sites, Standard
 
 _COPIES = 5  # of a table of distances, at most, that measuring and solving hold at a time
+_WITH_ROOM = 12  # of them, where the solver writes down every pair
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,7 @@ def measure(problem: Problem, coverage: Sequence[csr_array]) -> Distances:
     sites, asked = problem.sites, problem.scenario.objective
     points = sum(len(standard.points) for standard in problem.standards)
     what = f'minimise = "{asked.counts}": {points:,} demand points and {len(sites):,} sites'
-    reserve_table(points, len(sites), what)
+    reserve_table(points, len(sites), what, _WITH_ROOM if asked.allocates else _COPIES)
     permitted = sites.status != "forbidden"
     tables, rows, remarks = [], [], []
     for standard, relation in zip(problem.standards, coverage, strict=True):
@@ -87,7 +88,7 @@ def measure(problem: Problem, coverage: Sequence[csr_array]) -> Distances:
     return Distances(np.concatenate(tables), np.concatenate(weight), tuple(rows), tuple(remarks))
 
 
-def reserve_table(rows: int, columns: int, what: str) -> None:
+def reserve_table(rows: int, columns: int, what: str, copies: int = _COPIES) -> None:
     """Announce the memory that a table of distances takes.
 
     Parameters
@@ -96,13 +97,15 @@ def reserve_table(rows: int, columns: int, what: str) -> None:
         Its shape.
     what
         Needs it.
+    copies
+        Of the table, that are held at a time.
 
     Raises
     ------
     InputError
         More is needed than is free.
     """
-    reserve(_COPIES * 8 * rows * columns, what, None)
+    reserve(copies * 8 * rows * columns, what, None)
 
 
 def metres(standard: Standard, sites: Sites) -> NDArray[np.float64]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 
+import geopandas as gpd
 import numpy as np
 import pytest
 from small_facilities import Facilities
@@ -12,6 +13,7 @@ from small_facilities import Facilities
 import chargeplan as cp
 from chargeplan.audit import audit, check_plan
 from chargeplan.audit.allocating import allocated_bound
+from chargeplan.kernels import memory
 
 ROOM = [6.0, 5.0, 8.0, 3.0, 9.0, 4.0, 7.0, 5.0, 6.0, 7.0, 5.0]
 INTERCITY = {"name": "intercity", "corridor": "corridors", "radius": "38 km", "strict": True}
@@ -119,6 +121,23 @@ def test_weightless_demand_is_served_by_the_nearest_station(town_of, change, tmp
     assert result.station[:6].tolist() == opened[metres.argmin(axis=1)].tolist()
 
 
+def test_demand_without_a_way_is_served_by_nobody(town_of, tmp_path):
+    """The table knows no distance to the last demand point: said, written so, and no service is believed."""
+    plan = cp.solve(town_of("distance by table", 12.0).problem(tmp_path), gap=0.0, threads=1)
+    assert any("1 demand point has no way to any site" in line for line in plan.record.warnings)
+    assert (plan.standards[0].station[-1], np.isnan(plan.standards[0].distance_m[-1])) == (-1, True)
+    service = plan.certificate["service"]
+    assert "d14" not in service["demand"]
+    plan.write(tmp_path / "plan")
+    demand = gpd.read_file(tmp_path / "plan" / "demand.geojson").set_index("id")
+    assert demand["station"].isna().tolist() == (demand.index == "d14").tolist()
+    more = {"demand": [*service["demand"], "d14"], "station": [*service["station"], service["station"][0]]}
+    certificate = {**plan.certificate, "service": {**more, "share": [*service["share"], 1.0]}}
+    claims = plan.record.model_dump(mode="json", by_alias=True)
+    found = check_plan(claims, audit(plan.problem, plan.open), certificate)
+    assert any("d14 is served to 1, not 0" in line for line in found), found
+
+
 def test_too_few_stations_have_too_little_room(town_of, oracle, change, tmp_path):
     """Infeasible: said with figures, and with the number of stations that enumeration finds to do."""
     case = town_of("distance", 6.0)
@@ -157,6 +176,14 @@ def test_what_cannot_be_asked(town_of, change, tmp_path):
             cp.solve(other.problem(tmp_path))
     with pytest.raises(cp.InputError, match="whole shares"):
         cp.solve(case.problem(tmp_path), backend="ortools:cp-sat")
+
+
+def test_a_table_beyond_memory_is_refused(town_of, tmp_path, monkeypatch):
+    """What all pairs take is announced before it is taken: twelve tables of 24 times 9 distances."""
+    problem = town_of("distance", 11.0).problem(tmp_path)
+    monkeypatch.setattr(memory, "free_memory", lambda: 12 * 8 * 24 * 9 - 1)
+    with pytest.raises(cp.InputError, match=r'= "distance": 24 demand points and 9 sites .* more than'):
+        cp.solve(problem)
 
 
 @pytest.mark.parametrize(("each", "code"), [(11.0, 0), (2.0, 3)])
