@@ -53,6 +53,13 @@ class Faults:
         """
         self.places[:] = [(rows, degrees)]
 
+    def place(self, rows: npt.NDArray[np.int64], degrees: npt.NDArray[np.float64]) -> None:
+        """Say where the rows are, as `locate` does, for the faults that were found before as well."""
+        self.locate(rows, degrees)
+        for at, fault in enumerate(self.found):
+            if fault.row is not None and fault.position is None:
+                self.found[at] = replace(fault, position=self._position(fault.row))
+
     def _position(self, row: int) -> tuple[float, float] | None:
         for rows, degrees in self.places:
             at = int(np.searchsorted(rows, row))

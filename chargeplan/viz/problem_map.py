@@ -18,12 +18,25 @@ import shapely
 from chargeplan.errors import InputError, printable
 from chargeplan.instances import catalog
 from chargeplan.io.geojson import feature_collection
-from chargeplan.io.layers import read_layer
+from chargeplan.prepare.existing.sites import read_existing
 from chargeplan.prepare.features import LINES, POINTS, POLYGONS, WGS84, load
-from chargeplan.scenario import read_leniently
+from chargeplan.prepare.people import read_people
+from chargeplan.problem.files import LayerFiles
+from chargeplan.scenario import CandidateRule, ExistingLayer, PeopleLayer, read_leniently
 from chargeplan.units import format_length
 from chargeplan.viz.frame import Window, around, scale_bar_length
-from chargeplan.viz.style import BEACON, BORDER, CANDIDATE, DEMAND, FORBIDDEN, INK, LAND, QUIET, STREET
+from chargeplan.viz.style import (
+    BEACON,
+    BORDER,
+    CANDIDATE,
+    DEMAND,
+    EXISTING,
+    FORBIDDEN,
+    INK,
+    LAND,
+    QUIET,
+    STREET,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -44,8 +57,11 @@ _LOOKS = {  # by table of the scenario: colour, and the width of points or lines
     "exclude": (FORBIDDEN, 1.0),
     "network": (STREET, 1.0),
     "corridors": (INK, 1.6),
+    "people": (DEMAND, 3.0),
     "demand": (DEMAND, 3.0),
+    "candidates": (CANDIDATE, 3.0),
     "sites": (CANDIDATE, 5.0),
+    "existing": (EXISTING, 5.0),
 }
 _KINDS = {"areas": POLYGONS, "exclude": POLYGONS, "network": LINES, "corridors": LINES}
 _STYLE = f"""
@@ -150,17 +166,36 @@ def _readable(scenario: str) -> Iterator[_Background]:
     except InputError:
         return
 
-    def opened(layer: Layer) -> gpd.GeoDataFrame:
-        return read_layer(inputs.path(layer.file), layer.layer)
-
+    files = LayerFiles(inputs)
     for table in _LOOKS:
         for layer in _layers(inputs, table):
             name = getattr(layer, "name", table)
             try:
-                shapes = load(layer, name, opened, _KINDS.get(table, POINTS)).frame.geometry.to_numpy()
+                shapes = _shapes(layer, name, table, files)
             except InputError:
                 continue
             yield _Background(table, name, shapes[~shapely.is_missing(shapes)])
+
+
+def _shapes(layer: Layer, name: str, table: str, files: LayerFiles) -> NDArray[np.object_]:
+    """Read what of a layer is drawn: of stations and rasters their places, else the layer as it stands."""
+    if isinstance(layer, ExistingLayer):
+        read, *_ = read_existing([layer], files)
+        return np.concatenate(
+            [np.empty(0, dtype=object), *(shapely.points(each.positions) for _, each in read)]
+        )
+    if isinstance(layer, PeopleLayer) and layer.is_raster:
+        return np.asarray(read_people(layer, None, files).features.frame.geometry.array)
+    kinds = _KINDS.get(table) or _kinds(layer, files)
+    return load(layer, name, files.open, kinds).frame.geometry.to_numpy()
+
+
+def _kinds(layer: Layer, files: LayerFiles) -> tuple[str, ...]:
+    """Say as what a layer is drawn that may be of several kinds."""
+    if isinstance(layer, CandidateRule | PeopleLayer):
+        dimensions = shapely.get_dimensions(np.asarray(files.open(layer).geometry.array, dtype=object))
+        return (POINTS, LINES, POLYGONS)[max(int(dimensions.max(initial=0)), 0)]
+    return POINTS
 
 
 def _layers(inputs: Inputs, table: str) -> tuple[Layer, ...]:

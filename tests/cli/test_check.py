@@ -105,6 +105,26 @@ def test_geojson(broken, run) -> None:
     assert [row["geometry"] for text, row in found.items() if "out of range" in text] == [None]
 
 
+def test_every_kind_of_input_is_on_the_map(town, run) -> None:
+    """People, stations that stand and what candidates are made of are drawn as layers are, and counted."""
+    (town / "people.csv").write_text("lon,lat,people\n113,28,7\n113.01,28.01,8\n", encoding="utf-8")
+    (town / "own.csv").write_text("id,lon,lat\n1,113,28.03\n2,113,28.02\n2,113,28.02\n", encoding="utf-8")
+    more = """
+people = { name = "dwellers", file = "people.csv" }
+existing = [{ name = "own", file = "own.csv", source = "table", where = "lat > 28.025" },
+            { name = "twice", file = "own.csv", source = "table" }]
+candidates = [{ name = "made", file = "people.csv", method = "places" }]
+"""
+    text = (town / "scenario.toml").read_text(encoding="utf-8")
+    (town / "scenario.toml").write_text(more + text, encoding="utf-8")
+    assert run("check", ".", "--map", "map.html").returncode == 2
+    page = Page((town / "map.html").read_text(encoding="utf-8"))
+    for name in ("dwellers (people), 2", "own (existing), 1", "made (candidates), 2"):
+        assert name in page.text
+    assert "twice (existing)" not in page.text  # it cannot be read; its faults have places all the same
+    assert "2 faults; 2 with a place on the map" in page.text
+
+
 def test_a_sound_scenario_has_a_map(town, run) -> None:
     """Where nothing is wrong, the map shows the layers, and says so."""
     done = run("check", ".", "--map", "map.html")

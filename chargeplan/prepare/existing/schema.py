@@ -26,7 +26,7 @@ import pandas as pd
 
 from chargeplan.errors import InputError
 from chargeplan.prepare.existing.plugs import Plug, as_text
-from chargeplan.prepare.features import POINTS, WGS84, load
+from chargeplan.prepare.features import POINTS, WGS84, load, positions
 from chargeplan.scenario.tables import Layer
 
 if TYPE_CHECKING:
@@ -103,11 +103,11 @@ def station_table(
     """
     frame = gpd.GeoDataFrame(_columns(stations), geometry=geometry, crs=crs)
     numbers = np.arange(1, len(frame) + 1) if rows is None else np.array(rows, dtype=np.int64)
-    _note_ids(frame, numbers, faults)
     doubts: tuple[str, ...] = ()
     if len(frame):
         layer = Layer(file=faults.file, crs=stated_crs, datum=datum)
         frame, doubts = _settled(frame, numbers, faults, layer)
+    _note_ids(frame, numbers, faults)
     if faults.found:
         raise InputError(faults.found)
     frame.attrs = {"remarks": tuple(remarks), "doubts": doubts, "rows": numbers.tolist()}
@@ -126,6 +126,7 @@ def _settled(
     for fault in read.faults.found:
         row = None if fault.row is None else int(rows[fault.row - 1])
         faults.add(fault.message, row=row, column=fault.column)
+    faults.place(rows, positions(read.frame))
     return read.frame, read.remarks
 
 
