@@ -187,7 +187,7 @@ def _shapes(layer: Layer, name: str, table: str, files: LayerFiles) -> NDArray[n
     if isinstance(layer, PeopleLayer) and layer.is_raster:
         return np.asarray(read_people(layer, None, files).features.frame.geometry.array)
     kinds = _KINDS.get(table) or _kinds(layer, files)
-    return load(layer, name, files.open, kinds).frame.geometry.to_numpy()
+    return np.asarray(load(layer, name, files.open, kinds).frame.geometry.array, dtype=object)
 
 
 def _kinds(layer: Layer, files: LayerFiles) -> tuple[str, ...]:

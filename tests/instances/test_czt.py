@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 import subprocess
 import sys
 import tomllib
@@ -17,6 +18,7 @@ from pyproj import Geod
 from scipy.spatial import cKDTree
 
 from chargeplan.instances import catalog
+from chargeplan.instances.czt.figures import urban_centres
 from chargeplan.problem import Problem
 
 FOLDER = catalog.resolve("czt").parent
@@ -244,6 +246,19 @@ def test_the_readme_says_what_the_layers_hold(demand, urban, sites):
     quoted += [f"{people:,}" for people in urban.groupby("city")["people_2020"].sum()]
     quoted += [f"{cells / 16:.1f}" for cells in urban.groupby("city").size()]
     assert [figure for figure in quoted if figure not in text] == []
+
+
+def test_the_readme_lists_the_urban_centres(urban):
+    """Each with its people and area: at least 50,000 people at 1,500 per km2, and all of them together."""
+    text = (FOLDER / "README.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| (\d+) \| [^|]+ \| ([\d,]+) \| [\d,]+ \| ([\d.]+) \|$", text, re.MULTILINE)
+    listed = [(int(people.replace(",", "")), float(km2)) for _, people, km2 in rows]
+    assert [int(row[0]) for row in rows] == list(range(1, 16))
+    found = urban_centres(urban)
+    assert listed == list(zip(found["people_2020"], found["km2"], strict=True))
+    assert all(people >= 50_000 for people, _ in listed)
+    assert sum(people for people, _ in listed) == urban["people_2020"].sum()
+    assert sum(km2 for _, km2 in listed) == len(urban) / 16
 
 
 @pytest.mark.parametrize("name", ["czt-2025", "czt-2021", "xiangtan-2024", "zhuzhou-14fyp"])

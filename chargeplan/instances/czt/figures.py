@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from pyproj import Geod
+from scipy import ndimage
 from scipy.spatial import cKDTree
 
 from chargeplan.instances.czt.corridors import service_areas
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from chargeplan.instances.czt.corridors import Piece
     from chargeplan.instances.czt.people import Ints
 
+_SIDE = 4  # cells of 250 m along a side of the 1 km2 cells that urban centres are made of
 RADIUS = 1_000.0  # metres, of the coverage figures
 LENGTH_FACTOR = 1.15  # road length of a schematic corridor
 # Published built-up areas, km2, to compare with the modelled urban area; the README says where they are from.
@@ -29,6 +31,7 @@ def summary(demand: pd.DataFrame, sites: pd.DataFrame, pieces: list[Piece]) -> s
     """Say what was built, in lines."""
     urban = demand[demand["class"] == "urban centre"]
     lines = [*_cities(demand, urban), *_classes(demand), *_kinds(sites), *_coverage(urban, sites)]
+    lines += _listed(urban_centres(urban))
     return "\n".join([*lines, *_corridors(pieces)])
 
 
@@ -46,6 +49,39 @@ def _classes(demand: pd.DataFrame) -> Iterator[str]:
     central = demand["class"].where(demand["central"] == 0, demand["class"] + " of the central list")
     for name, rows in demand.groupby(central):
         yield f"{name}: {len(rows):,} demand cells, {rows['people_2020'].sum():,} people of 2020"
+
+
+def urban_centres(urban: pd.DataFrame) -> pd.DataFrame:
+    """List the urban centres: 1 km2 cells that share a side, by `_SIDE` of their 250 m cells' ids.
+
+    Returns
+    -------
+    DataFrame
+        `districts` (most people first, those with 1 % of them), `people_2020`, `people_2025`, `km2`; the
+        largest first.
+    """
+    cells = urban["id"].str.extract(r"E(\d+)N(\d+)$").astype(np.int64).to_numpy() // _SIDE
+    cells -= cells.min(axis=0)
+    where = np.zeros(cells.max(axis=0) + 1, dtype=bool)
+    where[*cells.T] = True
+    centre = ndimage.label(where)[0][*cells.T]
+    by_centre = urban.groupby(centre)
+    found = by_centre[["people_2020", "people_2025"]].sum()
+    found["km2"] = by_centre.size() * (CELL / 1000.0) ** 2
+    found["districts"] = by_centre[["district", "people_2020"]].apply(_districts)
+    return found.sort_values("people_2020", ascending=False, ignore_index=True)
+
+
+def _districts(rows: pd.DataFrame) -> str:
+    people = rows.groupby("district")["people_2020"].sum().sort_values(ascending=False)
+    return ", ".join(people.index[people >= 0.01 * people.sum()])
+
+
+def _listed(centres: pd.DataFrame) -> Iterator[str]:
+    """Write the README's rows of urban centres."""
+    for number, (_, row) in enumerate(centres.iterrows(), 1):
+        people = f"{row['people_2020']:,} | {row['people_2025']:,}"
+        yield f"| {number} | {row['districts']} | {people} | {row['km2']:.1f} |"
 
 
 def _kinds(sites: pd.DataFrame) -> Iterator[str]:
