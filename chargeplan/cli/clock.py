@@ -7,7 +7,7 @@ import time
 _STARTING = 1.0  # seconds from the command's call to here, about
 _GRACE = 4.0  # seconds that the command may take beyond its limit, where reading was slow
 _LEAST = 0.1  # seconds for solving, however long reading took
-_PER_ROW = 15e-6  # seconds for writing a demand point or a site, where files are read faster than that
+_PER_ROW = 20e-6  # seconds for writing a demand point or a site, where files are read faster than that
 
 
 class Clock:

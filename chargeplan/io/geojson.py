@@ -87,6 +87,8 @@ def _texts(column: pd.Series[Any]) -> list[str]:
     if column.dtype == np.bool_:
         return ["true" if value else "false" for value in column.tolist()]
     values = column.to_numpy(dtype=object)
+    if pd.api.types.infer_dtype(values, skipna=False) == "string":  # all of them, the usual case
+        return list(map(encode_basestring, values.tolist()))
     missing = column.isna().to_numpy()
     return [
         "null" if gap else _text(value) for value, gap in zip(values.tolist(), missing.tolist(), strict=True)
@@ -94,6 +96,8 @@ def _texts(column: pd.Series[Any]) -> list[str]:
 
 
 def _numbers(values: npt.NDArray[np.float64]) -> list[str]:
+    if values.size > 1 and (values == values[0]).all():  # as one radius, or one weight, for all
+        return _numbers(values[:1]) * values.size
     texts = [f"{value:.7f}".rstrip("0").rstrip(".") for value in values.tolist()]
     for at in np.flatnonzero(~np.isfinite(values)):
         texts[at] = "null"

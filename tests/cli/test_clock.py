@@ -37,7 +37,7 @@ def test_a_million_rows_take_longer_to_write_than_to_read(monkeypatch):
     clock = Clock()
     now[0] += 3.0
     assert clock.left(60.0, rows=100_000) == clock.left(60.0) == 53.0
-    assert clock.left(60.0, rows=1_000_000) == pytest.approx(41.0)
+    assert clock.left(60.0, rows=1_000_000) == pytest.approx(36.0)
 
 
 @pytest.mark.parametrize(
@@ -63,10 +63,10 @@ def test_the_audit_is_inside_the_limit(monkeypatch, stage, seconds, left):
 
 
 @pytest.mark.parametrize(
-    ("rows", "pairs", "left"), [(1_000, 10_000, 55.0), (10**6, 10**7, 42.0), (10**7, 10**8, 29.0)]
+    ("rows", "pairs", "left"), [(1_000, 10_000, 55.0), (10**6, 10**7, 39.0), (10**7, 10**8, 11.0)]
 )
 def test_the_audit_of_many_rows_is_inside_the_limit(monkeypatch, rows, pairs, left):
-    """Many rows are covered in a moment; their audit takes as long as their number says, or gets a half."""
+    """Many rows are covered in a moment; their audit gets what their number says, or most of the time."""
     now = [100.0]
     monkeypatch.setattr("time.perf_counter", lambda: now[0])
     watch = Stopwatch(None)
