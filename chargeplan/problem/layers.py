@@ -243,7 +243,8 @@ class _Reading:
 
     def _warn_of_parts(self, what: str, network: RoadNetwork) -> None:
         if (parts := network.parts()) > 1:
-            self.layers.warnings.append(f"{what} is in {parts} parts that no road connects")
+            meet = "lines meet where they share a vertex"
+            self.layers.warnings.append(f"{what} is in {parts:,} parts that no road connects; {meet}")
 
     @staticmethod
     def _sound(features: Features) -> bool:

@@ -131,7 +131,8 @@ def test_stations_of_two_sources(town, merge, ids) -> None:
     }
     assert together == f"existing stations ocm (ocm.json) and those above: {expected[merge]}"
     assert city.startswith("existing stations city (stations.csv): 5 stations")
-    assert other.startswith("existing stations ocm (ocm.json): 2 stations; left out, as removed: 1;")
+    fewer = ", merged into those above: 1" if len(ids) == 1 else ""
+    assert other.startswith(f"existing stations ocm (ocm.json): 2 stations{fewer}; left out, as removed: 1;")
     assert f"that count: {len(ids)} of {len(ids)}" in other
 
 
@@ -250,6 +251,20 @@ def test_the_same_id_in_two_files_of_a_source(town) -> None:
     assert any("2 of 4 stations, merged, 1 fewer" in note for note in problem.notes)
     (doubt,) = problem.warnings
     assert "too far apart to be one: 1, such as ocm-8 is now ocm-8-2" in doubt
+
+
+def test_an_id_is_known_after_its_station_was_merged(town) -> None:
+    """A third file has a station of the second that is one of the first by now: it is known by its id."""
+    town.write("later.json", json.dumps([ocm(7, 113.0004, 28.0, "Rathaus")]))
+    ocms = {"source": "openchargemap", "merge": "50 m"}
+    problem = town.read(
+        existing=[
+            table(),
+            {"name": "ocm", "file": "ocm.json", **ocms},
+            {"name": "later", "file": "later.json", **ocms},
+        ]
+    )
+    assert list(standing(problem)) == [*(f"city-{number}" for number in range(1, 6)), "ocm-8"]
 
 
 def test_doubts_about_a_file_of_stations_are_no_counts(town) -> None:

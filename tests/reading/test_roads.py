@@ -109,7 +109,9 @@ def test_pieces_meet_at_ends_only(region) -> None:
     """
     cross = lines([(0, 0), (0.1, 0), (0.2, 0)], [(0.1, 0.1), (0.1, 0), (0.1, -0.1)])
     problem = corridor(region, cross, [(0.1, 0.1)], length_factor=1)
-    assert problem.warnings == ("corridor roads is in 2 parts that no road connects",)
+    assert problem.warnings == (
+        "corridor roads is in 2 parts that no road connects; lines meet where they share a vertex",
+    )
     points = problem.standards[0].points
     start = int((points.positions == 0).all(axis=1).argmax())
     assert np.isinf(distances(problem.standards[0].access)[start, 0])

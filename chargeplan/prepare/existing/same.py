@@ -169,8 +169,9 @@ def same_stations(stations: gpd.GeoDataFrame, rule: SameStation | None = None) -
     apart = (found.row < found.col) & (source[found.row] != source[found.col])
     first, second, metres = found.row[apart], found.col[apart], found.data[apart]
     names, operators = (list(map(_plain, stations[column])) for column in ("name", "operator"))
-    ids = stations["id"].to_numpy(dtype=object)
-    known = ids[first] == ids[second]
+    ids = _all_ids(stations)
+    known = np.array([not ids[one].isdisjoint(ids[other]) for one, other in zip(first, second, strict=True)])
+    known = known.astype(bool)
     likeness, limit = np.full(len(first), np.nan), np.zeros(len(first))
     for pair, (one, other) in enumerate(zip(first, second, strict=True)):
         who = _likeness(operators[one], operators[other], rule.likeness)
@@ -187,6 +188,14 @@ def same_stations(stations: gpd.GeoDataFrame, rule: SameStation | None = None) -
     kept = _one_of_each(by_trust["first"].tolist(), by_trust["second"].tolist(), source)
     pairs = by_trust[kept].drop(columns="known")
     return pd.DataFrame(pairs.sort_values(["first", "second"], ignore_index=True))
+
+
+def _all_ids(stations: gpd.GeoDataFrame) -> list[set[str]]:
+    """List every station's id, and those of the stations that it was made of."""
+    merged = stations.get("merged", pd.Series("", index=stations.index)).fillna("")
+    return [
+        {own, *filter(None, others.split("; "))} for own, others in zip(stations["id"], merged, strict=True)
+    ]
 
 
 def _one_of_each(
@@ -241,7 +250,7 @@ def merge(stations: gpd.GeoDataFrame, pairs: pd.DataFrame) -> gpd.GeoDataFrame:
     -------
     GeoDataFrame
         The first of each group, what it does not say filled in from the next that does; `merged` holds the
-        ids of the others, separated by ``"; "``.
+        ids of the others and of those they were made of, in order, separated by ``"; "``.
     """
     size = len(stations)
     links = coo_array((np.ones(len(pairs)), (pairs["first"], pairs["second"])), shape=(size, size))
@@ -250,8 +259,12 @@ def merge(stations: gpd.GeoDataFrame, pairs: pd.DataFrame) -> gpd.GeoDataFrame:
     lead = np.sort(np.array([rows[0] for rows in groups], dtype=np.int64))
     result = stations.iloc[lead].reset_index(drop=True)
     others = {rows[0]: rows[1:] for rows in groups}
-    ids = stations["id"].tolist()
-    result["merged"] = ["; ".join(ids[each] for each in others[row]) for row in lead.tolist()]
+    ids = _all_ids(stations)
+    own = result["id"].tolist()
+    result["merged"] = [
+        "; ".join(sorted(set().union(ids[row], *(ids[each] for each in others[row])) - {name}))
+        for row, name in zip(lead.tolist(), own, strict=True)
+    ]
     for column in ("name", "operator", "access", "hours", "always_open", "state", "ports", "plugs"):
         values = stations[column].to_numpy(dtype=object)
         result[column] = _filled(values, lead, others, stations[column].dtype)

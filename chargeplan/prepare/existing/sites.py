@@ -64,9 +64,12 @@ def read_existing(
     together, doubts, notes = _together(layers, tables)
     read = []
     for number, layer in enumerate(layers):
-        found = _counting(layer, together[together["entry"] == number].reset_index(drop=True))
+        left = together[together["entry"] == number].reset_index(drop=True)
+        found = _counting(layer, left)
         said = [*tables[number].attrs["remarks"], *found.attrs["remarks"]]
+        merged = len(tables[number]) - len(left)
         stations = format_count(len(tables[number]), "station")
+        stations += f", merged into those above: {merged:,}" if merged else ""
         notes.append(f"{_named(layer)}: {'; '.join([stations, *said])}")
         doubts += [f"{layer.file}: {doubt}" for doubt in tables[number].attrs["doubts"]]
         if len(found):
