@@ -64,6 +64,9 @@ def build_standards(
     """
     building = _Building(layers, open_table, str(scenario.file or "scenario"))
     standards = [building.standard(spec) for spec in scenario.standards]
+    asked = {spec.demand for spec in scenario.standards}
+    idle = (name for name in layers.demand if name not in asked)
+    building.warnings += [f"demand {name}: no standard is about it" for name in idle]
     return tuple(filter(None, standards)), building.warnings, building.faults
 
 

@@ -74,3 +74,10 @@ def test_a_gap_that_is_no_share_is_refused(gap: float) -> None:
         cp.solve(problem, gap=gap)
     with pytest.raises(InputError):
         problem.replace(solve={"gap": gap})
+
+
+def test_demand_that_no_standard_is_about(region) -> None:
+    """It is read and changes nothing, which somebody may not know."""
+    region.write("homes.csv", "id,lon,lat\nh,113,28\n")
+    layers = [*region.scenario().tables()["demand"], {"name": "homes", "file": "homes.csv"}]
+    assert region.read(demand=layers).warnings == ("demand homes: no standard is about it",)
