@@ -8,12 +8,14 @@ import threading
 import numpy as np
 import pytest
 from brute_force import covering_model
+from scipy.sparse import csr_array
 
 from chargeplan import solvers
 from chargeplan.solvers import asking, bounds, center, median, median_dual
 from chargeplan.solvers.cliques import cliques, partition
 from chargeplan.solvers.models import keywords
 from chargeplan.solvers.models.keywords import Asked
+from chargeplan.solvers.partition import split
 from chargeplan.solvers.solution import Limits, Run
 
 RNG = np.random.default_rng(4)
@@ -121,6 +123,19 @@ def test_no_linear_program_is_begun_that_cannot_be_built_in_the_time(seconds, mo
     found = bounds.relax(covering_model(NEAR), seconds)
     assert (found is None) == (seconds == 1e-5)
     assert asked == ([] if seconds == 1e-5 else [seconds])
+
+
+@pytest.mark.parametrize("look", [0, 1, 5, 10_000])
+def test_a_cut_of_blocks_looks_while_it_is_made(look: int) -> None:
+    """One cut of many entries takes long: it asks often on its way, and no row is lost wherever it stops."""
+    near = csr_array(np.abs(np.arange(60)[:, None] / 3 - np.arange(20)) < 2)
+    stop = StopsAt(look)
+    whole = split(near, np.ones(60), 40.0, stop.is_set)
+    assert whole.rows.tolist() == list(range(60))
+    if whole.halves is not None:
+        assert sorted(np.concatenate([half.rows for half in whole.halves]).tolist()) == list(range(60))
+    assert (whole.halves is None) == (look == 0)
+    assert stop.looks > 50 or look < 10_000
 
 
 def test_groups_of_a_stopped_run_are_still_groups() -> None:
