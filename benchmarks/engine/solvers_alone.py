@@ -226,7 +226,8 @@ def _warm_up(who: str, instance: Any, threads: int) -> None:
         importlib.import_module("ortools.set_cover.python.set_cover")
         return
     if who == "chargeplan":
-        importlib.import_module("ortools.sat.python.cp_model")
+        for module in ("ortools.sat.python.cp_model", "ortools.math_opt.python.mathopt"):
+            importlib.import_module(module)
         importlib.import_module("chargeplan.kernels").prepare()
     SOLVERS[who](type(instance).tiny(), WARMING, threads)
 
