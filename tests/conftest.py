@@ -28,7 +28,7 @@ exec(before)
 from chargeplan.cli import main
 main()
 """
-_SEEDS = 10  # of a test, that every run takes
+_SEEDS = 4  # of a test, that every run takes
 _IMPORTED = (
     "cli",
     "planning",
