@@ -8,7 +8,7 @@ default threading layer aborts the process then).
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from itertools import pairwise
+from itertools import count
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import numba
@@ -76,11 +76,22 @@ def in_pieces(task: Callable[[int, int], Result], size: int, smallest: int) -> l
     pieces = max(1, min(8 * cores(), size // smallest))
     bounds = [size * piece // pieces for piece in range(pieces + 1)]
 
-    def wrapping(start: int, stop: int) -> Result:
-        with np.errstate(over="ignore"):  # hashes wrap around on purpose; only uncompiled kernels would warn
-            return task(start, stop)
+    results: list[Any] = [None] * pieces
+    ahead = count()
 
-    if pieces == 1 or cores() == 1:
-        return [wrapping(start, stop) for start, stop in pairwise(bounds)]
-    with ThreadPoolExecutor(cores()) as pool:
-        return list(pool.map(wrapping, bounds[:-1], bounds[1:]))
+    def work() -> None:
+        with np.errstate(over="ignore"):  # hashes wrap around on purpose; only uncompiled kernels would warn
+            while (piece := next(ahead)) < pieces:
+                results[piece] = task(bounds[piece], bounds[piece + 1])
+
+    # Threads help themselves to pieces: handing each over would wake them, and this one, every time.
+    others = min(cores(), pieces) - 1
+    if others == 0:
+        work()
+        return results
+    with ThreadPoolExecutor(others) as pool:
+        working = [pool.submit(work) for _ in range(others)]
+        work()
+    for worker in working:
+        worker.result()
+    return results
