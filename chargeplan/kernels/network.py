@@ -1,7 +1,8 @@
 """Distances along roads: bounded shortest paths from where each demand point enters the graph.
 
 The relation comes out directly, row by row; there is never an array of all sources by all nodes. Searches
-queue junctions alone (see `chains`), and leave their workspace as clean as they found it.
+queue junctions alone (see `chains`), and leave their workspace as clean as they found it. Where they look
+things up most, indices are unsigned: compiled code then need not see whether they count from the end.
 """
 
 from __future__ import annotations
@@ -166,7 +167,7 @@ def _grown(found: NDArray[Any], size: int, room: int) -> NDArray[Any]:
 def _along(lengths: Metres, begin: int, inside: int, distance: float) -> float:
     """Add up the arcs of a half chain."""
     for t in range(begin, begin + inside + 1):
-        distance += lengths[t]
+        distance += lengths[np.uint64(t)]
     return distance
 
 
@@ -234,26 +235,28 @@ def _search(
     per_width, shrink = scale
     size, free = ZERO, -1  # entries ever used, and the first of those to use again
     for t in range(1, touched[0] + 1):
-        junction = int(np.int64(touched[t]))
-        bucket = int(distances[junction] * per_width)
+        junction = np.uint64(touched[t])
+        bucket = np.uint64(distances[junction] * per_width)
         entries[size]["distance"], entries[size]["junction"] = distances[junction], junction
         entries[size]["next"], heads[bucket] = heads[bucket], size
         size += 1
-    for bucket in range(int(limit * per_width) + 1):
+    for turn in range(int(limit * per_width) + 1):
+        bucket = np.uint64(turn)
         while heads[bucket] >= 0:
-            entry = int(np.int64(heads[bucket]))
-            here, junction = entries[entry]["distance"], int(np.int64(entries[entry]["junction"]))
+            entry = np.uint64(heads[bucket])
+            here, junction = entries[entry]["distance"], np.uint64(entries[entry]["junction"])
             heads[bucket] = entries[entry]["next"]
             entries[entry]["next"] = free
-            free = entry
+            free = int(np.int64(entry))
             if here > distances[junction]:
                 continue
-            for a in range(start[junction], start[junction + 1]):
-                distance, end = here + arcs[a]["length"], np.int64(arcs[a]["to"])
+            for out in range(start[junction], start[junction + np.uint64(1)]):
+                arc = np.uint64(out)
+                distance, end = here + arcs[arc]["length"], np.uint64(arcs[arc]["to"])
                 if distance * shrink > limit or distance * shrink >= distances[end]:
                     continue
-                if arcs[a]["inside"] > 0:
-                    distance = _along(lengths, arcs[a]["begin"], arcs[a]["inside"], here)
+                if arcs[arc]["inside"] > 0:
+                    distance = _along(lengths, arcs[arc]["begin"], arcs[arc]["inside"], here)
                 if distance > limit or distance >= distances[end]:
                     continue
                 if distances[end] == np.inf:
@@ -266,10 +269,10 @@ def _search(
                     free = size
                     entries[free]["next"] = -1
                     size += 1
-                entry, free = free, int(np.int64(entries[free]["next"]))
-                into = int(distance * per_width)
+                entry, bucket_of_end = np.uint64(free), np.uint64(distance * per_width)
+                free = int(np.int64(entries[entry]["next"]))
                 entries[entry]["distance"], entries[entry]["junction"] = distance, end
-                entries[entry]["next"], heads[into] = heads[into], entry
+                entries[entry]["next"], heads[bucket_of_end] = heads[bucket_of_end], np.int64(entry)
 
 
 @kernel_part
@@ -279,9 +282,9 @@ def _expand(chains: Ways, limit: float, junctions: Reached, inside: Reached) -> 
     distances, touched = junctions
     inner, touched_inner = inside
     for t in range(1, touched[0] + 1):
-        junction = int(np.int64(touched[t]))
-        for half in range(start[junction], start[junction + 1]):
-            _spread(halves[half], lengths, ZERO, distances[junction], limit, inner, touched_inner)
+        junction = np.uint64(touched[t])
+        for half in range(start[junction], start[junction + np.uint64(1)]):
+            _spread(halves[np.uint64(half)], lengths, ZERO, distances[junction], limit, inner, touched_inner)
 
 
 @kernel_part
@@ -291,12 +294,13 @@ def _collect(sites: Sites, reached: Reached, first: int, hits: Hits) -> None:
     distances, touched = reached
     ways, words, blocks, _ = hits
     for t in range(1, touched[0] + 1):
-        node = int(np.int64(touched[t]))
-        for s in range(start[first + node], start[first + node + 1]):
-            site = np.int64(name[s])
-            ways[site] = distances[node]
-            words[site >> 5] |= 1 << (site & 31)
-            blocks[site >> 10] |= 1 << ((site >> 5) & 31)
+        node = np.uint64(touched[t])
+        place = np.uint64(first) + node
+        for s in range(start[place], start[place + np.uint64(1)]):
+            site = np.int64(name[np.uint64(s)])
+            ways[np.uint64(site)] = distances[node]
+            words[np.uint64(site >> 5)] |= 1 << (site & 31)
+            blocks[np.uint64(site >> 10)] |= 1 << ((site >> 5) & 31)
         distances[node] = np.inf
 
 
