@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _HALF = 31  # bits; sums of fewer than 2^31 halves stay below the largest int64
+_DIGITS = 53  # bits of a float's significand
+_SURE = 1e-12  # of what makes up a term: farther from 0 than that, floats know its sign
 
 
 def exact_sum(values: NDArray[np.float64]) -> Fraction:
@@ -26,8 +28,21 @@ def exact_sum(values: NDArray[np.float64]) -> Fraction:
     values
         (N,) finite numbers.
     """
-    whole, unit = _whole(values)
-    return Fraction(sum(whole), unit)
+    significand, exponent = np.frexp(np.asarray(values, np.float64))
+    powers, group = np.unique(exponent, return_inverse=True)
+    sums = _sums(group, np.ldexp(significand, _DIGITS).astype(np.int64), powers.size)
+    terms = (
+        total * Fraction(2) ** (power - _DIGITS) for total, power in zip(sums, powers.tolist(), strict=True)
+    )
+    return sum(terms, Fraction(0))
+
+
+def _sums(group: NDArray[np.int64], values: NDArray[np.int64], n_groups: int) -> list[int]:
+    """Add up integers by group: in halves, so that no sum of int64 overflows."""
+    high, low = np.zeros(n_groups, np.int64), np.zeros(n_groups, np.int64)
+    np.add.at(high, group, values >> _HALF)
+    np.add.at(low, group, values & ((1 << _HALF) - 1))
+    return [(above << _HALF) + below for above, below in zip(high.tolist(), low.tolist(), strict=True)]
 
 
 def _whole(*columns: NDArray[np.float64]) -> tuple[list[int], int]:
@@ -142,21 +157,36 @@ def _check_multipliers(rows: Sequence[PricedRows], limit_price: int) -> None:
 
 def _soft_rows(part: PricedRows, scale: int) -> Fraction:
     """Add up what rows that need not hold can take away from the bound."""
-    soft = np.flatnonzero(~part.must)
-    whole, unit = _whole(part.weight[soft], part.value[soft])
-    figures = zip(part.multiplier[soft].tolist(), whole[: soft.size], whole[soft.size :], strict=True)
-    terms = (part.need * u * unit - part.price * weight - (value << scale) for u, weight, value in figures)
-    return Fraction(sum(term for term in terms if term < 0), unit << scale)
+    rows = np.flatnonzero(~part.must)
+    rows = rows[_below_zero(part, rows, scale)]
+    paid = Fraction(part.need * sum(part.multiplier[rows].tolist()))
+    return (paid - part.price * exact_sum(part.weight[rows])) / (1 << scale) - exact_sum(part.value[rows])
+
+
+def _below_zero(part: PricedRows, rows: NDArray[np.int64], scale: int) -> NDArray[np.bool_]:
+    """Tell the sign of rows' terms; by integers where floating-point numbers are too near 0, or too great."""
+    price = float(part.price) if part.price.bit_length() < 1000 else np.inf
+    with np.errstate(over="ignore", invalid="ignore"):
+        paid = part.need * part.multiplier[rows].astype(np.float64)
+        worth = price * part.weight[rows] + np.ldexp(part.value[rows], scale)
+        below = paid < worth
+        unsure = np.flatnonzero(~(np.abs(paid - worth) > _SURE * (paid + worth)))
+    near = rows[unsure]
+    whole, unit = _whole(part.weight[near], part.value[near])
+    figures = zip(part.multiplier[near].tolist(), whole[: near.size], whole[near.size :], strict=True)
+    below[unsure] = [
+        part.need * u * unit < part.price * weight + (value << scale) for u, weight, value in figures
+    ]
+    return np.asarray(below, np.bool_)
 
 
 def _paid(rows: Sequence[PricedRows], n_sites: int) -> list[int]:
-    """Add up what each site is paid, sum_i a_ij u_i, (M,): in halves, so that no sum of int64 overflows."""
-    high, low = np.zeros(n_sites, np.int64), np.zeros(n_sites, np.int64)
+    """Add up what each site is paid, sum_i a_ij u_i, (M,)."""
+    paid = [0] * n_sites
     for part in rows:
-        multiplier = part.multiplier[part.row]
-        np.add.at(high, part.column, multiplier >> _HALF)
-        np.add.at(low, part.column, multiplier & ((1 << _HALF) - 1))
-    return [(above << _HALF) + below for above, below in zip(high.tolist(), low.tolist(), strict=True)]
+        sums = _sums(part.column, part.multiplier[part.row], n_sites)
+        paid = [before + added for before, added in zip(paid, sums, strict=True)]
+    return paid
 
 
 def _site_terms(sites: PricedSites, paid: list[int], scale: int) -> Fraction:

@@ -82,9 +82,7 @@ def nearest(points: NDArray[np.float64], stations: NDArray[np.float64], k: int) 
     if len(points) == 0 or len(stations) < 1:
         return _nobody(len(points))
     enough = min(k, len(stations))
-    tree, places = cKDTree(_chord_space(stations)), _chord_space(points)
-    chord = np.ravel(tree.query(places, k=[enough])[0])
-    row, column = _pairs(tree, places, _widened(_longest_geodesic(_widened(chord))))
+    row, column = _nearest_pairs(cKDTree(_chord_space(stations)), _chord_space(points), enough)
     found = ranked(row, column, metres(points[row], stations[column]), len(points), enough)
     return found if enough == k else Nearest(found.station, found.distance_m, np.full(len(points), np.nan))
 
@@ -118,8 +116,8 @@ def pairs_within(
     near = np.asarray(_widened(_longest_geodesic(_widened(pairs["v"]))) < radius)
     unsure = np.flatnonzero(~near)
     near[unsure] = within(metres(points[row[unsure]], sites[column[unsure]]), radius, strict=strict)
-    order = np.lexsort((column[near], row[near]))
-    return row[near][order], column[near][order]
+    ordered = np.sort(row[near] * len(sites) + column[near])
+    return ordered // len(sites), ordered % len(sites)
 
 
 def pairs_within_each(
@@ -197,6 +195,23 @@ def _longest_geodesic(chord: NDArray[np.float64]) -> NDArray[np.float64]:
 
 def _widened(length: NDArray[np.float64]) -> NDArray[np.float64]:
     return length * (1.0 + 1e-9) + 1e-6
+
+
+def _nearest_pairs(
+    tree: cKDTree, places: NDArray[np.float64], k: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Every pair of a place and a leaf of the tree that may be among its k nearest.
+
+    Where the next chord is beyond U of the k-th, those are the k with the least chords.
+    """
+    asked = range(1, min(k + 1, tree.n) + 1)
+    chord, leaf = (np.asarray(found) for found in tree.query(places, k=asked, workers=-1))
+    reach = _widened(_longest_geodesic(_widened(chord[:, k - 1])))
+    sure = (chord[:, k:] > reach[:, np.newaxis]).all(axis=1)
+    unsure = np.flatnonzero(~sure)
+    row, column = _pairs(tree, places[unsure], reach[unsure])
+    rows = np.append(np.repeat(np.flatnonzero(sure), k), unsure[row])
+    return rows, np.append(leaf[sure, :k].ravel(), column)
 
 
 def _pairs(

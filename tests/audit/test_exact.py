@@ -8,6 +8,8 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from chargeplan.audit.exact import PricedRows, PricedSites, as_written, exact_sum, proven_bound
 from chargeplan.errors import InputError
@@ -18,6 +20,45 @@ def test_sums_do_not_round():
     assert exact_sum(np.full(10, 0.1)) == 10 * Fraction(0.1) != 1
     assert exact_sum(np.array([2.0**53, 1.0, 2.0**-40])) == 2**53 + 1 + Fraction(1, 2**40)
     assert exact_sum(np.empty(0)) == 0
+
+
+@given(st.lists(st.floats(allow_nan=False, allow_infinity=False), max_size=40))
+def test_sums_are_those_of_fractions(values: list[float]) -> None:
+    """From the smallest subnormal number to the greatest, of either sign."""
+    assert exact_sum(np.array(values, np.float64)) == sum(map(Fraction, values))
+
+
+amounts = st.floats(0.0, 1e300) | st.integers(0, 9).map(float)
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 2**62 - 1) | st.integers(0, 9), amounts, amounts), max_size=9),
+    st.integers(0, 3) | st.integers(0, 2**1100),
+    st.integers(0, 40),
+    st.integers(1, 3),
+)
+def test_rows_that_need_not_hold_take_away_what_fractions_say(rows, price, scale, need) -> None:
+    """Whatever the size of the figures, and where a row's worth is exactly what it is paid."""
+    tie = (need * 2**scale, 0.0, float(need * need))  # need u = value 2^scale
+    multiplier, weight, value = zip(*rows, tie, strict=True)
+    part = PricedRows(
+        *(np.empty(0, np.int64),) * 2,
+        need=need,
+        must=np.zeros(len(value), np.bool_),
+        multiplier=np.array(multiplier, np.int64),
+        weight=np.array(weight),
+        price=price,
+        target=Fraction(0),
+        value=np.array(value),
+    )
+    nothing = np.zeros(0)
+    sites = PricedSites(nothing, nothing, Fraction(0), 0, nothing.astype(bool), nothing.astype(bool))
+    units = Fraction(1, 2**scale)
+    terms = (
+        (need * u - price * Fraction(w)) * units - Fraction(v)
+        for u, w, v in zip(multiplier, weight, value, strict=True)
+    )
+    assert proven_bound([part], sites, scale) == sum(min(term, 0) for term in terms)
 
 
 def test_a_share_is_what_is_written():
