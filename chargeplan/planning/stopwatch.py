@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 _AFTER = {"cover": 4.0, "measure": 1.0, "formulate": 4.0}
 # Seconds for serving and auditing a row, and for each of its pairs: large problems are covered much faster
 # than they are audited.
-_PER_ROW, _PER_PAIR = 12e-6, 0.8e-6
+_PER_ROW, _PER_PAIR = 6e-6, 0.7e-6
 _MOST = 0.8  # of the time, kept for that
 
 

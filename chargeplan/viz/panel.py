@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from chargeplan.viz.frame import Window
     from chargeplan.viz.scene import Road, Scene
 
+_ENOUGH = 50_000  # demand points to tell how far apart they usually are
+
 
 @dataclass(frozen=True)
 class Panel:
@@ -120,7 +122,8 @@ def _cell_size(panel: Panel, positions: NDArray[np.float64]) -> float:
     here = positions[panel.window.contains(positions)] * panel.points_per_degree
     if len(here) < 2:
         return 3.0
-    apart, _ = cKDTree(here).query(here, k=[2])
+    some = here[:: max(1, len(here) // _ENOUGH)]
+    apart, _ = cKDTree(here).query(some, k=[2])
     return float(np.clip((0.6 if panel.detail else 0.8) * np.median(apart), 0.9, 3.6))
 
 

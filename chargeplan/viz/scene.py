@@ -131,9 +131,11 @@ def _demand(problem: Problem, plan: Plan) -> tuple[NDArray[np.float64], NDArray[
     asked = [(standard, result) for standard, result in _results(problem, plan) if not standard.corridor]
     positions = _join([standard.points.positions for standard, _ in asked])
     covered = np.concatenate([np.empty(0, np.bool_), *(result.covered for _, result in asked)])
-    unique, index = np.unique(positions, axis=0, return_inverse=True)
+    # As complex numbers they are told apart many times faster than as rows.
+    places, index = np.unique(positions[:, 0] + 1j * positions[:, 1], return_inverse=True)
+    unique = np.column_stack((places.real, places.imag))
     missed = np.zeros(len(unique), np.bool_)
-    missed[index.ravel()[~covered]] = True
+    missed[index[~covered]] = True
     return unique[~missed], unique[missed]
 
 
