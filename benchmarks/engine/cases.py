@@ -128,7 +128,7 @@ def czt(size: str, _data: Path | None) -> Iterator[Case]:
     """List the shipped region, planned as a whole, beside plain solvers of its covering model."""
     runs = [("czt", 60.0, "gap 5 %"), ("czt", 300.0, "gap 3 %"), ("czt-2021", 180.0, "gap 6 %")]
     for name, seconds, asked in runs if size == "full" else [("xiangtan-2024", 2.0, "")]:
-        who = ("HiGHS", "CP-SAT", "CP-SAT, 8 workers")
+        who = ("HiGHS", "CP-SAT")
         yield Case(f"{name}, {seconds:.0f} s", name, partial(_scenario, name), seconds, who, asked=asked)
 
 
