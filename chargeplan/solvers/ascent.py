@@ -118,6 +118,8 @@ class _Dual:
         if best is not None:
             self.most = min(self.most, -best if model.maximise else best)
         self._grouped = model.group >= 0
+        self._value = worth(model, np.zeros(model.targets.size)) / model.need
+        self._share = model.weight / model.need
         self._typical = self._guess()
         rows = model.need.size
         ordinary = max(float(np.median(self._typical[:rows])), 1e-9)
@@ -158,7 +160,7 @@ class _Dual:
         bound += float(np.minimum(price, 0.0).sum() - model.need @ below) - limit * (model.limit or 0.0)
         served = self._rows @ opened
         of_rows = np.where(model.must, model.need - served, served - model.need * (below > 0))
-        of_targets = model.targets - self._grouped_sum(model.weight / model.need * served)
+        of_targets = model.targets - self._grouped_sum(self._share * served)
         return _At(bound, np.concatenate((of_rows, of_targets)), limit)
 
     def _chosen(self, price: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
@@ -219,13 +221,16 @@ class _Dual:
 
     def _worth(self, targets: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return what each row that need not hold is worth, for each station that it needs."""
-        return worth(self.model, targets) / self.model.need
+        return worth(self.model, targets) / self.model.need if targets.size else self._value
 
     def _grouped_sum(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Add up by target what belongs to rows; no targets, the usual case, cost no time."""
         model = self.model
+        if not model.targets.size:
+            return np.zeros(0)
         group = model.group[self._grouped]
         return np.bincount(group, values[self._grouped], model.targets.size).astype(np.float64)
 
     def _parts(self, point: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        rows, targets = np.split(point, [self.model.need.size])
-        return rows, targets
+        rows = self.model.need.size
+        return point[:rows], point[rows:]

@@ -270,6 +270,11 @@ class _Work:
         """Take a bound of our own, which only rounding can put beyond the best plan."""
         self.run.offer_bound(self.run.up_to_best(bound), "backend")
 
+    def _try_small(self) -> None:
+        """Let a backend try a small model before anything else narrows the gap."""
+        if self.model.coverage.nnz <= _SMALL and self._counts_work() and not self.run.done():
+            self._solve_rest(self._first_try())
+
     def _first_try(self) -> float:
         """Units of work for a backend before anything else narrows the gap."""
         return _FIRST_TRY if self.run.limits.work_limit is None else min(_FIRST_TRY, 0.1 * self._work_left())
@@ -277,6 +282,8 @@ class _Work:
     def _search_and_solve(self, search: Search) -> None:
         """Search for a share of the work and give the rest to a backend."""
         share = self._search_share()
+        if self.model.limit is None:  # within one, what prices leave has been tried
+            self._try_small()
         if not self.run.done():
             self.run.by_clock |= self.run.limits.work_limit is None and self.run.limits.time_limit is not None
             self._search_with_core(search, share * self._work_left(), self._over(share))
@@ -313,8 +320,7 @@ class _Work:
 
     def _take_turns(self, search: Search, blocks: BlockBound) -> None:
         """Let blocks, neighbourhoods and search narrow the gap in turns; a backend tries first and last."""
-        if self.model.coverage.nnz <= _SMALL and self._counts_work():
-            self._solve_rest(self._first_try())
+        self._try_small()
 
         def improve(units: float) -> float:
             return self._improve_blocks(blocks, units)

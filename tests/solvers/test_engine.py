@@ -189,10 +189,20 @@ def test_a_backends_bound_is_not_believed_beyond_a_plan(
 def test_a_run_searched_by_the_clock_does_not_promise_the_same_plan_again() -> None:
     """With seconds instead of work, how much is searched depends on the machine."""
     rng = np.random.default_rng(8)
+    matrix = rng.random((500, 200)) < 0.05
+    matrix = matrix[matrix.any(axis=1)]
+    solution = solvers.set_covering(matrix, time_limit=1.5)
+    assert solution.status == "stopped"
+    assert not solution.reproducible
+
+
+def test_what_a_backend_proves_at_once_is_the_same_again() -> None:
+    """A small model is proven long before its seconds are over, and nothing in it asks the clock."""
+    rng = np.random.default_rng(8)
     matrix = rng.random((150, 60)) < 0.1
     matrix = matrix[matrix.any(axis=1)]
-    solution = solvers.set_covering(matrix, cost=rng.integers(1, 50, 60), time_limit=5)
-    assert not solution.reproducible
+    solution = solvers.set_covering(matrix, cost=rng.integers(1, 50, 60), time_limit=60)
+    assert (solution.status, solution.reproducible) == ("optimal", True)
 
 
 @pytest.mark.parametrize("failure", [None, BackendCrashed("ortools:glop ended with code 1")])
