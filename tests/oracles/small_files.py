@@ -58,6 +58,7 @@ POINTS = SHAPES.set_geometry(SHAPES.geometry.representative_point())
 OCM = {
     "ID": 7,
     "OperatorInfo": {"Title": "A"},
+    "UsageType": {"ID": 1},
     "StatusType": {"ID": 50},
     "NumberOfPoints": 3,
     "AddressInfo": {"Title": "B", "Latitude": 19.0, "Longitude": 72.0, "AccessComments": "24/7"},
@@ -70,10 +71,12 @@ OCPI = {
     "publish": True,
     "name": "Zuid",
     "coordinates": {"latitude": "51.0", "longitude": "3.7"},
+    "operator": {"name": "A"},
     "opening_times": {"twentyfourseven": False, "regular_hours": [{"weekday": 1, "period_begin": "08:00"}]},
     "evses": [
         {
             "status": "AVAILABLE",
+            "parking_restrictions": [],
             "connectors": [
                 {
                     "standard": "IEC_62196_T2",

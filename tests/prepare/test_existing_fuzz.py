@@ -8,6 +8,7 @@ import geopandas as gpd
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from small_files import OCM, OCPI
 
 from chargeplan.errors import InputError
 from chargeplan.prepare.existing import flat, read_ocpi, read_open_charge_map, stations_of_openstreetmap
@@ -25,39 +26,6 @@ VALUES = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3),
     max_leaves=4,
 )
-OCM = {
-    "ID": 7,
-    "OperatorInfo": {"Title": "A"},
-    "UsageType": {"ID": 1},
-    "StatusType": {"ID": 50},
-    "NumberOfPoints": 3,
-    "AddressInfo": {"Title": "B", "Latitude": 19.0, "Longitude": 72.0, "AccessComments": "24/7"},
-    "Connections": [{"ConnectionTypeID": 33, "PowerKW": 60.0, "Quantity": 2}],
-}
-OCPI = {
-    "country_code": "DE",
-    "party_id": "ALL",
-    "id": "L",
-    "publish": True,
-    "name": "Zuid",
-    "coordinates": {"latitude": "51.0", "longitude": "3.7"},
-    "operator": {"name": "A"},
-    "opening_times": {"twentyfourseven": False, "regular_hours": [{"weekday": 1, "period_begin": "08:00"}]},
-    "evses": [
-        {
-            "status": "AVAILABLE",
-            "parking_restrictions": [],
-            "connectors": [
-                {
-                    "standard": "IEC_62196_T2",
-                    "power_type": "AC_3_PHASE",
-                    "max_voltage": 230,
-                    "max_amperage": 32,
-                }
-            ],
-        }
-    ],
-}
 
 
 def places_in(value, path=()):
