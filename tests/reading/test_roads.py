@@ -224,6 +224,34 @@ def test_lengths_of_the_layer(region) -> None:
     assert distances(problem.standards[0].access)[0] == pytest.approx([30_000, 15_500], rel=1e-6)
 
 
+@pytest.mark.parametrize("unit", [0.001, 3.2808, 1 / 1609.344, 1 / DEGREE])
+def test_lengths_that_are_no_metres(region, unit) -> None:
+    """Lengths in km, feet, miles or degrees would bring everything near: they are a fault of the column."""
+    block = lines([(0, 0), (0.1, 0)], [(0.1, 0), (0.1, 0.1)], [(0.1, 0.1), (0, 0)])
+    metres = np.array([11_132.0, 11_057.0, 15_690.0])
+    with pytest.raises(InputError, match=r"column length: lengths are .* \(median\), and so no metres"):
+        road(region, block, [(0, 0)], [(0.1, 0)], length=metres * unit)
+
+
+def test_lengths_that_were_never_filled_in(region) -> None:
+    """A road of some extent has a length: 0 is a fault of its row; a point of a road may have none."""
+    block = lines([(0, 0), (0.1, 0)], [(0.1, 0), (0.1, 0.1)])
+    with pytest.raises(InputError, match="row 2, column length: the length is 0, of a line of 11,057 m"):
+        road(region, block, [(0, 0)], [(0.1, 0)], length=[11_132.0, 0.0])
+    dot = lines([(0, 0), (0.1, 0)], [(0.1, 0), (0.1, 0.000001)])
+    assert road(region, dot, [(0, 0)], [(0.1, 0)], length=[11_132.0, 0.0]).standards
+
+
+def test_letters_that_mean_two_things(region) -> None:
+    """A database's t and f are not to and from: only beside b, for both ways, are they directions."""
+    block = lines([(0, 0), (0.1, 0)], [(0.1, 0), (0.1, 0.1), (0, 0.1), (0, 0)])
+    places = [(0.02, 0), (0.07, 0)]
+    with pytest.raises(InputError, match="column oneway: t and f may mean true and false"):
+        road(region, block, places, places, oneway=["t", "f"])
+    table = distances(road(region, block, places, places, oneway=["T", "B"]).standards[0].access)
+    assert table[0, 1] > 0.3 * DEGREE > table[1, 0]
+
+
 def test_faulty_columns_of_a_network(region) -> None:
     """Unknown directions and impossible lengths are faults with their rows."""
     block = lines([(0, 0), (0.1, 0)], [(0.1, 0), (0.2, 0)])
