@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import re
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -42,7 +43,7 @@ def read_table(path: str | PathLike[str]) -> pd.DataFrame:
     except UnicodeDecodeError as error:
         raise not_utf8(path, error) from None
     names, *rows = _split(path, text)
-    if twice := sorted({name for name in names if names.count(name) > 1}):
+    if twice := sorted(name for name, times in Counter(names).items() if times > 1):
         raise fault(path, f"has columns of the same name: {', '.join(map(repr, twice))}")
     for number, row in enumerate(rows, 1):
         if len(row) != len(names):

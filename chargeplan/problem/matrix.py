@@ -9,12 +9,16 @@ import numpy as np
 import pandas as pd
 from scipy.sparse import coo_array, csr_array
 
+from chargeplan.prepare.polylines import geodesic
+
 if TYPE_CHECKING:
     import numpy.typing as npt
 
     from chargeplan.prepare.faults import Faults
 
 _LONG = ["demand", "site", "distance"]
+_FEWEST, _MOST = 20, 10_000  # pairs of which anything is said, and that are looked at
+_SHORT = 0.4  # of the straight distance, in the middle: what is shorter is no way in metres
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,13 +44,14 @@ def read_distances(table: pd.DataFrame, faults: Faults) -> Distances:
     Parameters
     ----------
     table
-        Text. Either columns ``demand``, ``site`` and ``distance``, a row per pair; or a row per demand point,
-        its id in the first column, and a column per site, headed by its id, blank where no distance is known.
+        Text. Either columns ``demand``, ``site`` and ``distance``, among others, a row per pair; or a row per
+        demand point, its id in the first column, and a column per site, headed by its id, blank where no
+        distance is known.
     faults
         Added to: distances that are not numbers or negative, pairs given twice, ids that are missing.
     """
     rows = np.arange(1, len(table) + 1)
-    if list(table.columns) != _LONG:
+    if not set(_LONG) <= set(table.columns):
         first = table.columns[0]
         table = table.assign(row=rows).melt(id_vars=[first, "row"], var_name="site", value_name="distance")
         table = table[table["distance"].notna()].rename(columns={first: "demand"})
@@ -95,6 +100,31 @@ def arrange(
     }
     pairs = (given.metres[known], (row[known], column[known]))
     return csr_array(coo_array(pairs, shape=(len(demand), len(sites)))), unknown
+
+
+def too_short(
+    table: csr_array, demand: npt.NDArray[np.float64], sites: npt.NDArray[np.float64]
+) -> str | None:
+    """Say so where distances are far shorter than a straight line, as those in km or minutes are.
+
+    Parameters
+    ----------
+    table
+        (N, M) metres.
+    demand, sites
+        (N, 2) and (M, 2) longitude, latitude in degrees.
+    """
+    pairs = table.tocoo()
+    some = np.linspace(0, pairs.nnz - 1, min(pairs.nnz, _MOST)).astype(np.int64)
+    row, column = (axis[some] for axis in pairs.coords)
+    straight = geodesic(demand[row], sites[column])
+    apart = straight > 1.0
+    if apart.sum() < _FEWEST:
+        return None
+    ratio = float(np.median(pairs.data[some][apart] / straight[apart]))
+    if ratio >= _SHORT:
+        return None
+    return f"its distances are {ratio:.3g} times the straight ones (median): they must be metres"
 
 
 def _strangers(ids: npt.NDArray[np.object_], known: npt.NDArray[np.object_]) -> list[str]:

@@ -10,7 +10,7 @@ from chargeplan.errors import Fault, InputError
 from chargeplan.prepare.corridors import corridor_points
 from chargeplan.prepare.faults import Faults
 from chargeplan.prepare.where import select
-from chargeplan.problem.matrix import arrange, read_distances
+from chargeplan.problem.matrix import arrange, read_distances, too_short
 from chargeplan.problem.model import RoadAccess, Standard
 from chargeplan.problem.unplanned import unplanned_parts
 
@@ -133,6 +133,8 @@ class _Building:
         table, strangers = arrange(distances, points.ids, sites.ids, layer.ids)
         if table.nnz == 0:
             self.faults.append(Fault("names no pair of a demand point and a site", spec.matrix, spec.name))
+        if short := too_short(table, points.positions, sites.positions):
+            self.warnings.append(f"{spec.matrix}: {short}")
         for kind, ids in strangers.items():
             if len(ids):
                 lost = f"{kind} ids that are in no layer, left out: {len(ids):,}, such as {ids[0]!r}"

@@ -54,6 +54,22 @@ def test_unknown_ids_are_counted(region) -> None:
     assert faults(region) == ["d.csv, layer drive: names no pair of a demand point and a site"]
 
 
+def test_other_columns_of_pairs(region) -> None:
+    """What else a table of pairs has, in whatever order, is not read."""
+    region.write("d.csv", "site,demand,minutes,distance\np,a,1,100\n")
+    assert region.read(standards=[STANDARD]).standards[0].matrix.toarray()[0].tolist() == [100.0, 0.0]
+
+
+def test_distances_that_are_no_metres(region) -> None:
+    """A table in km would bring everything within the radius: a warning says how short its ways are."""
+    region.write("demand.csv", "id,lon,lat\n" + "".join(f"d{i},113.{i:02},28\n" for i in range(30)))
+    for unit, said in ((1.0, ()), (0.001, ("d.csv: its distances are 0.00118 times the straight ones",))):
+        rows = "".join(f"d{i},p,{abs(i - 0.1) * 1158 * unit:.3f}\n" for i in range(30))
+        region.write("d.csv", f"demand,site,distance\n{rows}")
+        warnings = region.read(standards=[STANDARD]).warnings
+        assert [line[: len(word)] for line, word in zip(warnings, said, strict=True)] == list(said)
+
+
 def test_faults(region) -> None:
     """Impossible distances, missing ids and repeated pairs are faults with their rows."""
     region.write("d.csv", "demand,site,distance\na,p,-1\nb,q,far\nc,,3\na,p,4\nb,p,\n")
