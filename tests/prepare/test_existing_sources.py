@@ -401,6 +401,36 @@ def test_any_table_says_every_fault(tmp_path):
     assert "there is no column" in faults(read_station_table, path, "mine", where='"nothing" = 1')[0]
 
 
+def test_columns_are_those_that_were_told(tmp_path):
+    """A file's own `name` gives way to the column that was told; one column may serve two keys."""
+    told = {"id": "nr", "name": "title", "ports": "piles", "operator": "title"}
+    for text in (
+        "lon,lat,nr,title,name,piles,ports\n1,2,a,Post,x7,4,80\n",
+        "lon,lat,nr,name,title,ports,piles\n1,2,a,x7,Post,80,4\n",
+    ):
+        path = written(tmp_path, "mine.csv", text)
+        (row,) = read_station_table(path, "mine", told).to_dict("records")
+        assert (row["id"], row["name"], row["operator"], row["ports"]) == ("mine-a", "Post", "Post", 4)
+    (row,) = read_station_table(path, "mine", {"id": "name"}).to_dict("records")
+    assert (row["id"], row["name"]) == ("mine-x7", "x7")
+
+
+def test_powers_in_watts_are_no_kilowatts(tmp_path):
+    """No plug gives 22,000 kW: a column in watts would let every station through a filter of least kW."""
+    path = written(tmp_path, "mine.csv", "lon,lat,kw\n1,2,22\n1,2,22000\n")
+    (said,) = faults(read_station_table, path, "mine")
+    assert "row 2, column kw: 22000 is more than a plug gives" in said
+
+
+def test_columns_in_capitals_are_named(tmp_path):
+    """`Name` is not `name`: a doubt says how to have it read, unless it is another key's."""
+    path = written(tmp_path, "mine.csv", "lon,lat,Name,ID,Ports\n1,2,Post,7,4\n")
+    table = read_station_table(path, "mine", {"ports": "Ports", "operator": "ID"})
+    assert table.attrs["doubts"] == (
+        "the column 'Name' is not read as name; to have it read, say columns = { name = \"Name\" }",
+    )
+
+
 def test_a_stated_crs_is_used(tmp_path):
     """A table in metres of a plane; a CRS that there is not is an error."""
     path = written(tmp_path, "mine.csv", "x,y\n700000,3100000\n")

@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from chargeplan.prepare.existing.plugs import Plug, gathered
+from chargeplan.prepare.existing.plugs import MOST_KW, Plug, gathered
 from chargeplan.prepare.existing.schema import Station, station_table
 from chargeplan.prepare.faults import Faults
 
@@ -75,7 +75,6 @@ _ALWAYS = re.compile(r"24/7|mo-su 00:00-(24:00|00:00)|00:00-24:00", re.ASCII)
 _COUNT = re.compile(r"\d{1,4}", re.ASCII)
 _POWER = re.compile(r"(\d+(?:[.,]\d+)?)\s*(kw|kva|w|mw)?", re.ASCII)
 _UNITS = {"w": 0.001, "kw": 1.0, "kva": 1.0, "mw": 1000.0}
-_MOST_KW = 5_000.0  # more than any plug gives: a number without unit that is larger was meant in watts
 _HSTORE = re.compile(r'"((?:[^"\\]|\\.)*)"=>"((?:[^"\\]|\\.)*)"')
 
 
@@ -219,5 +218,5 @@ def _power(key: str, tags: Mapping[str, str], unread: _Unread) -> float | None:
 def _kilowatts(number: str, unit: str | None) -> float:
     value = float(number.replace(",", "."))
     if unit is None:
-        unit = "kw" if value <= _MOST_KW else "w"
+        unit = "kw" if value <= MOST_KW else "w"
     return round(value * _UNITS[unit], 6)

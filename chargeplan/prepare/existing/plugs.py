@@ -60,8 +60,9 @@ _ALSO = {
     "nema520": "domestic",
     "nema1450": "domestic",
 }
+MOST_KW = 5_000.0  # more than any plug gives: what is stated as more was meant in watts, or of many plugs
 _PUNCTUATION = re.compile(r"[\W_]+")
-_PLUG = re.compile(r"\s*(\d+|\?)\s*x\s*(\w+)\s+(\d+\.?\d*|\?)\s*kW\s*", re.ASCII)
+_PLUG = re.compile(r"\s*(\d+|\?)\s*x\s*(\w+)\s+(\d+(?:\.\d*)?|\?)\s*kW\s*", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)

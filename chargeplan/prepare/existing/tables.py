@@ -7,10 +7,11 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
 
 from chargeplan.errors import InputError
 from chargeplan.io.layers import read_layer
-from chargeplan.prepare.existing.plugs import Plug, connector_named, from_text, gathered
+from chargeplan.prepare.existing.plugs import MOST_KW, Plug, connector_named, from_text, gathered
 from chargeplan.prepare.existing.records import Findings, Record
 from chargeplan.prepare.existing.schema import ACCESS, COLUMNS, STATES, Station, station_table
 from chargeplan.prepare.faults import Faults
@@ -68,7 +69,7 @@ def read_station_table(
         The source's short name; ids begin with it.
     columns
         Which of the file's columns is which: keys are those of `schema`, and `connectors` (names, separated),
-        `kw` (of all its plugs). A key left out means the column of its own name, if there is one.
+        `kw` (of each of its plugs). A key left out means the column of its own name, if there is one.
     layer, where
         Which layer of the file, and an SQL expression that keeps some of its rows.
     crs, datum
@@ -89,7 +90,9 @@ def read_station_table(
     faults, findings = Faults(str(path), source), Findings()
     named = _columns(frame, columns or {}, faults)
     frame, rows = _chosen(frame, where, faults)
-    records = _records(frame.rename(columns={name: key for key, name in named.items()}), rows, findings)
+    # Every key by its own column: one may serve two keys, and a key's own name may be another column's.
+    table = pd.DataFrame({key: frame[name] for key, name in named.items()}, index=frame.index)
+    records = _records(table, rows, findings)
     stations = [_plain(record, source, "id" in named) for record in records]
     found = station_table(
         stations,
@@ -100,8 +103,19 @@ def read_station_table(
         stated_crs=crs,
         datum=datum,
     )
-    found.attrs["doubts"] = (*frame.attrs.get("remarks", ()), *found.attrs["doubts"])
+    found.attrs["doubts"] = (*frame.attrs.get("remarks", ()), *found.attrs["doubts"], *_unread(frame, named))
     return found
+
+
+def _unread(frame: gpd.GeoDataFrame, named: Mapping[str, str]) -> list[str]:
+    """Name columns that are a key's but for capitals, such as the `Name` of KML."""
+    silent = set(KEYS) - named.keys()
+    names = [(str(name), str(name).casefold()) for name in frame.columns if name not in named.values()]
+    return [
+        f'the column {name!r} is not read as {key}; to have it read, say columns = {{ {key} = "{name}" }}'
+        for name, key in names
+        if key in silent
+    ]
 
 
 def _columns(frame: gpd.GeoDataFrame, given: Mapping[str, str], faults: Faults) -> dict[str, str]:
@@ -135,8 +149,7 @@ def _chosen(frame: gpd.GeoDataFrame, where: str | None, faults: Faults) -> tuple
     return frame, rows.tolist()
 
 
-def _records(frame: gpd.GeoDataFrame, rows: list[int], findings: Findings) -> list[Record]:
-    table = frame.drop(columns=frame.geometry.name)
+def _records(table: pd.DataFrame, rows: list[int], findings: Findings) -> list[Record]:
     fields: list[dict[str, Any]] = [
         {str(key): value for key, value in row.items()} for row in table.to_dict("records")
     ]
@@ -172,13 +185,21 @@ def _plugs(record: Record) -> tuple[Plug, ...]:
     text = record.text("plugs")
     if text is not None:
         return _tried(record, "plugs", partial(from_text, text)) or ()
-    kw, count = record.amount("kw") or None, record.count("ports")
+    kw, count = _kilowatts(record), record.count("ports")
     names = [name for name in _SPLIT.split(record.text("connectors") or "") if name]
     found = [_tried(record, "connectors", partial(connector_named, name)) for name in names]
     if not names:
         return (Plug("unknown", kw, count),) if kw is not None else ()
     alone = len(names) == 1
     return gathered(Plug(each, kw, count if alone else None) for each in found if each is not None)
+
+
+def _kilowatts(record: Record) -> float | None:
+    value = record.amount("kw")
+    if value is not None and value > MOST_KW:
+        record.wrong("kw", f"{value:g} is more than a plug gives: kw is that of one plug, in kW, not in W")
+        return None
+    return value or None
 
 
 def _tried(record: Record, key: str, read: Callable[[], Any]) -> Any:
@@ -220,7 +241,7 @@ def read_afdc(path: str | PathLike[str]) -> gpd.GeoDataFrame:
     keep = np.ones(len(frame), dtype=bool) if fuel is None else (fuel == "ELEC").to_numpy(dtype=bool)
     rows = (np.flatnonzero(keep) + 1).tolist()
     others = len(frame) - len(rows)
-    records = _records(frame[keep], rows, findings)
+    records = _records(frame[keep].drop(columns=frame.geometry.name), rows, findings)
     return station_table(
         [_afdc_station(record) for record in records],
         frame.geometry.to_numpy()[keep],
