@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from chargeplan.prepare.files import Files
     from chargeplan.scenario import EvDemand, PeopleLayer, SourcedFactor
 
+_LARGEST = 1.05  # km2, of cells whose people are counted per km2
 _CELL = 250.0  # metres, the side of the cells that polygons are spread over where nothing is said
 _FACTORS = ("cars_per_person", "electric_share", "km_per_day", "kwh_per_km", "home_share")
 _UNITS = {
@@ -132,6 +133,9 @@ def _of_raster(
 
     cells = files.read(layer.file, read)
     notes = list(cells.attrs.get("remarks", ()))
+    if layer.classes and cells.attrs["km2"] > _LARGEST:
+        size = f"{cells.attrs['km2']:.3g} km2"
+        raise InputError(f"classes: people are counted per km2, and a cell (with gather) is {size} large")
     cells.attrs = {}
     return cells.assign(weight=_weight(cells, "people", ev)), notes
 

@@ -32,6 +32,9 @@ if TYPE_CHECKING:
 _FIRST_BYTES = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _TILE = 2048  # cells along a side of what is read at once
 _MOST_CELLS = 5_000_000_000  # in all: a whole country of 100 m cells, 7,000 km square
+_MOST_TAKEN = 20_000_000  # cells with people, each a demand point
+_MOST_AT_ONCE = 2**28  # cells that the file has packed together
+_GEOD = pyproj.Geod(ellps="WGS84")
 # Nothing beside the file is read, and no other driver may take it for its own.
 _ALONE = {"GDAL_PAM_ENABLED": "NO", "GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR"}
 
@@ -65,13 +68,14 @@ def read_people_raster(
         `id` (row and column of the gathered cells), `people`, and a point, WGS-84: the middle of the cell, of
         gathered ones the middle of their people. No person is lost in gathering. The remarks say how many
         were taken, and how many live outside `area`, where part of a tile that was read; ``attrs`` holds
-        `outside`, these people, and `unknown`, the cells read in which nobody is counted (nodata).
+        `outside`, these people, `unknown`, the cells read in which nobody is counted (nodata), and `km2`, the
+        size of a cell.
 
     Raises
     ------
     InputError
-        rasterio is not installed, the file is no GeoTIFF or is damaged, has no CRS or no such band, or counts
-        less than nobody.
+        rasterio is not installed, the file is no GeoTIFF or is damaged, has no CRS or no such band, counts
+        less than nobody, or has too many cells with people.
     """
     path = Path(path)
     if gather < 1:
@@ -149,6 +153,9 @@ class _Raster:
             raise fault(path, "says not where its cells are (it has no geotransform)")
         if not 1 <= band <= source.count:
             raise fault(path, f"has no band {band}; it has {source.count}")
+        height, width = source.block_shapes[band - 1]
+        if height * width > _MOST_AT_ONCE:
+            raise fault(path, f"has {height:,} x {width:,} cells packed together: save it in tiles")
         return cls(source, band, pyproj.CRS.from_wkt(source.crs.to_wkt()), path)
 
     def tiles(self, gather: int, bounds: Floats | None) -> Iterator[tuple[int, int, Floats]]:
@@ -156,6 +163,7 @@ class _Raster:
         from rasterio.windows import Window  # noqa: PLC0415
 
         side = max(_TILE // gather, 1) * gather
+        scale, offset = self.source.scales[self.band - 1], self.source.offsets[self.band - 1]
         rows, columns = self._within(bounds)
         if len(rows) * len(columns) > _MOST_CELLS:
             raise fault(
@@ -165,7 +173,7 @@ class _Raster:
             for column in range(columns.start // side * side, columns.stop, side):
                 size = min(side, self.source.width - column), min(side, self.source.height - row)
                 read = self.source.read(self.band, window=Window(column, row, *size), masked=True)
-                yield row, column, np.ma.filled(read.astype(np.float64), np.nan)
+                yield row, column, np.ma.filled(read.astype(np.float64), np.nan) * scale + offset
 
     def _within(self, bounds: Floats | None) -> tuple[range, range]:
         """Find the rows and columns of a rectangle in the raster's CRS."""
@@ -203,6 +211,7 @@ class _Cells:
     """What is read: cells with people, and what is not taken."""
 
     crs: pyproj.CRS
+    steps: Floats  # (2, 2) from a cell to the next of its row and of its column, in the CRS
     block: list[Ints] = field(default_factory=list)
     people: list[npt.NDArray[Any]] = field(default_factory=list)
     place: list[Floats] = field(default_factory=list)
@@ -219,7 +228,8 @@ class _Cells:
         if len(people) == 0:
             raise fault(path, "nobody lives there")
         place = np.concatenate(self.place)
-        degrees = pyproj.Transformer.from_crs(self.crs, WGS84, always_xy=True).transform(*place.T)
+        to_degrees = pyproj.Transformer.from_crs(self.crs, WGS84, always_xy=True)
+        degrees = to_degrees.transform(*place.T)
         if not (np.abs(degrees) <= [[180.0], [90.0]]).all():
             raise fault(path, "has cells outside -180 to 180 degrees east and -90 to 90 degrees north")
         ids = [f"{row}:{column}" for row, column in np.concatenate(self.block).tolist()]
@@ -230,7 +240,17 @@ class _Cells:
             f"{path.name}: {people.sum():,.0f} people in {format_count(len(table), 'cell')}{outside}",
         )
         table.attrs["outside"], table.attrs["unknown"] = self.outside, self.unknown
+        table.attrs["km2"] = self._size(place[0], to_degrees)
         return table
+
+    def _size(self, place: Floats, to_degrees: pyproj.Transformer) -> float:
+        """Measure the cell around a place, in km2."""
+        right, down = self.steps / 2.0
+        ring = np.array(
+            [place - right - down, place + right - down, place + right + down, place - right + down]
+        )
+        area, _ = _GEOD.polygon_area_perimeter(*to_degrees.transform(*ring.T))
+        return abs(area) / 1e6
 
 
 def _read(raster: _Raster, outline: shapely.Geometry | None, gather: int, *, whole: bool) -> _Cells:
@@ -238,7 +258,8 @@ def _read(raster: _Raster, outline: shapely.Geometry | None, gather: int, *, who
     bounds = None if shape is None or whole else np.array(shape.bounds)
     if shape is not None:
         shapely.prepare(shape)
-    cells = _Cells(raster.crs)
+    affine = raster.source.transform
+    cells = _Cells(raster.crs, gather * np.array([[affine.a, affine.d], [affine.b, affine.e]]))
     for top, left, people in raster.tiles(gather, bounds):
         cells.negative += int((people < 0).sum())
         cells.unknown += int(np.isnan(people).sum())
@@ -254,6 +275,9 @@ def _read(raster: _Raster, outline: shapely.Geometry | None, gather: int, *, who
             cells.outside += float(count[~inside].sum())
             row, column, count = row[inside], column[inside], count[inside]
         _add(cells, raster, (row, column, count), gather)
+        if sum(map(len, cells.people)) > _MOST_TAKEN:
+            fewer = "gather more of them into one, or read less with an area"
+            raise fault(raster.path, f"has more than {_MOST_TAKEN:,} cells with people: {fewer}")
     return cells
 
 

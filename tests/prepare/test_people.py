@@ -274,6 +274,37 @@ def test_rasters_beyond_measure_need_an_area(tmp_path, values, monkeypatch):
         read_people_raster(path, area=gpd.GeoDataFrame(geometry=[bow], crs=4326))
 
 
+def test_people_of_scaled_rasters_are_scaled(tmp_path):
+    """A raster may store tenths of people as whole numbers, and say so."""
+    rasterio = pytest.importorskip("rasterio")
+    path = raster(tmp_path / "pop.tif", np.array([[10.0, 25.0, -99999.0]]))
+    with rasterio.open(path, "r+") as file:
+        file.scales, file.offsets = [0.1], [2.0]
+    assert read_people_raster(path)["people"].tolist() == pytest.approx([3.0, 4.5])
+
+
+def test_cells_know_their_size(tmp_path):
+    """Of gathered cells the size is that of all together."""
+    path = raster(tmp_path / "pop.tif", np.ones((4, 4)))
+    cell = abs(Geod(ellps="WGS84").geometry_area_perimeter(shapely.box(113, 28.09, 113.01, 28.1))[0]) / 1e6
+    assert read_people_raster(path).attrs["km2"] == pytest.approx(cell, rel=1e-3)
+    assert read_people_raster(path, gather=2).attrs["km2"] == pytest.approx(4 * cell, rel=1e-3)
+
+
+def test_more_cells_than_can_be_demand_are_refused(tmp_path, values, monkeypatch):
+    """Memory has an end; the message says what makes fewer of them."""
+    from chargeplan.prepare import people_raster
+
+    path = raster(tmp_path / "pop.tif", values)
+    monkeypatch.setattr(people_raster, "_MOST_TAKEN", 100)
+    with pytest.raises(InputError, match=r"more than 100 cells with people: gather more"):
+        read_people_raster(path)
+    assert len(read_people_raster(path, gather=5)) <= 100
+    monkeypatch.setattr(people_raster, "_MOST_AT_ONCE", 10)
+    with pytest.raises(InputError, match="packed together: save it in tiles"):
+        read_people_raster(path)
+
+
 def test_rasters_need_rasterio(tmp_path, monkeypatch):
     """Where it is missing, the message says what to install."""
     from chargeplan.prepare import people_raster

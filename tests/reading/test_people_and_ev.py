@@ -213,6 +213,15 @@ def test_the_degree_of_urbanisation(town) -> None:
     assert said.startswith("people dwellers: urban centres: 1 with 1")
 
 
+def test_cells_too_coarse_for_classes(town) -> None:
+    """Cells of more than 1 km2 would pile up their people in one, and make cities of villages."""
+    raster(town.folder / "pop.tif", np.full((22, 22), 90.0))
+    layer = {"name": "dwellers", "file": "pop.tif", "classes": True}
+    assert town.read(people={**layer, "gather": 9}).notes[-1] == "people dwellers: no urban centre"
+    with pytest.raises(InputError, match=r"dwellers: classes: .* a cell \(with gather\) is 1.3"):
+        town.read(people={**layer, "gather": 11})
+
+
 @pytest.mark.parametrize(
     ("keys", "ev", "message"),
     [
