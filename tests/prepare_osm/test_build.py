@@ -61,6 +61,29 @@ def test_names_cannot_become_formulas(make):
     assert "'=1+1" in set(table["name"].dropna())
 
 
+@pytest.mark.parametrize(
+    ("name", "written"),
+    [
+        ("+1", "'+1"),
+        (" @SUM(A1)", " '@SUM(A1)"),
+        ("a;=1+1; -2", "a;'=1+1; '-2"),
+        ("\uff1d1", "'\uff1d1"),
+        ("Lot A-1 (=2)", "Lot A-1 (=2)"),
+        ("Mo-Fr; Sa", "Mo-Fr; Sa"),
+    ],
+)
+def test_what_a_spreadsheet_would_run(name, written):
+    """At the beginning of a name, and behind what ends a cell elsewhere; in full width too."""
+    assert folder._harmless(name) == written
+
+
+def test_a_link_to_nowhere_is_not_written_through(tmp_path):
+    """A link in the folder is there, even where what it leads to is not."""
+    (tmp_path / "sites.csv").symlink_to(tmp_path.parent / "elsewhere.csv")
+    with pytest.raises(InputError, match=r"sites\.csv: is there already"):
+        folder.check_target(tmp_path)
+
+
 def test_points_of_people_are_demand_as_they_are(make, tmp_path):
     """A CSV of points with a population column replaces built area; rows without people are none."""
     people = tmp_path / "people.csv"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import re
 from typing import TYPE_CHECKING
 
@@ -24,7 +25,9 @@ if TYPE_CHECKING:
 
     from chargeplan.prepare.osm.build import Built, Request
 
-_FORMULA = ("=", "+", "-", "@")  # what a spreadsheet would run
+# What a spreadsheet would run: at the beginning, or behind a semicolon, which ends a cell where that is the
+# usual separator; of East Asia in full width too.
+_FORMULA = re.compile("(^|;)([ \u3000]*)(?=[=+@\uff1d\uff0b\uff0d\uff20-])")
 _WORDS = ("id", "name", "operator", "hours", "plugs", "merged")  # columns with other people's words
 FILES = (
     "scenario.toml", "README.md", "roads.fgb", "demand.csv", "sites.csv", "stations.csv", "corridors.geojson",
@@ -42,7 +45,7 @@ def check_target(folder: Path) -> None:
     """
     if folder.exists() and not folder.is_dir():
         raise InputError(Fault("is not a folder", file=str(folder)))
-    taken = [folder / name for name in FILES if (folder / name).exists()]
+    taken = [folder / name for name in FILES if os.path.lexists(folder / name)]  # a link to nowhere, too
     if taken:
         raise InputError(
             [Fault("is there already; nothing is overwritten", file=str(path)) for path in taken]
@@ -122,7 +125,7 @@ def _csv(table: pd.DataFrame) -> bytes:
 def _harmless(value: object) -> str:
     """Write other people's words so that neither a spreadsheet nor a terminal runs them."""
     text = "" if value is None or value != value else printable(str(value))  # noqa: PLR0124 - NaN
-    return f"'{text}" if text.startswith(_FORMULA) else text
+    return _FORMULA.sub(r"\1\2'", text)
 
 
 # --- scenario --------------------------------------------------------------------------------------------
