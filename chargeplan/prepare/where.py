@@ -30,8 +30,9 @@ _FUNCTIONS = frozenset(
     {"abs", "coalesce", "glob", "ifnull", "iif", "instr", "length", "like", "lower", "ltrim", "max", "min"}
     | {"nullif", "replace", "round", "rtrim", "sign", "substr", "substring", "trim", "typeof", "upper"}
 )
-_NUMBER = re.compile(r"\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*", re.ASCII)
+_NUMBER = re.compile(r"\s*[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?\s*", re.ASCII)
 _CODE = re.compile(r"\s*[+-]?0\d")
+_LONGEST = 2**26  # bytes of any text, so that what an expression makes of it does not fill the memory
 _INTEGERS = range(-(2**63), 2**63)  # what SQLite stores as such
 
 
@@ -119,7 +120,7 @@ def _names_read(where: str, names: list[str]) -> set[str]:
         selects += action == sqlite3.SQLITE_SELECT
         return sqlite3.SQLITE_OK if action == sqlite3.SQLITE_SELECT and selects == 1 else sqlite3.SQLITE_DENY
 
-    database = sqlite3.connect(":memory:")
+    database = _opened()
     try:
         key = _key(names)
         database.execute(f"CREATE TABLE layer ({', '.join(map(_quoted, [key, *names]))})")
@@ -193,7 +194,7 @@ def _rows(where: str, columns: list[_Column], count: int) -> npt.NDArray[np.int6
     key = _key([column.name for column in columns])
     declared = [f"{_quoted(column.name)} {column.affinity}" for column in columns]
     marks = ", ".join("?" * (len(columns) + 1))
-    database = sqlite3.connect(":memory:")
+    database = _opened()
     try:
         database.execute(f"CREATE TABLE layer ({', '.join([_quoted(key), *declared])})")
         rows = zip(range(count), *(column.cells for column in columns), strict=True)
@@ -202,6 +203,12 @@ def _rows(where: str, columns: list[_Column], count: int) -> npt.NDArray[np.int6
     finally:
         database.close()
     return np.array(chosen, dtype=np.int64)
+
+
+def _opened() -> sqlite3.Connection:
+    database = sqlite3.connect(":memory:")
+    database.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _LONGEST)
+    return database
 
 
 def _key(names: list[str]) -> str:

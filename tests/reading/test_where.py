@@ -186,6 +186,19 @@ def test_characters_that_sqlite_does_not_take(where) -> None:
         select(TABLE, where)
 
 
+def test_text_that_grows_beyond_measure() -> None:
+    """An expression of a hundred letters does not fill the memory with what it makes of a text."""
+    grown = "replace(" * 9 + "'a'" + ", 'a', 'aaaaaaaaaa')" * 9
+    with pytest.raises(InputError, match="too big"):
+        select(pd.DataFrame({"n": ["x"]}), f"length({grown}) > 0")
+
+
+def test_long_rows_of_digits() -> None:
+    """Text of very many digits is told from a number at once, not by trying every way to cut it."""
+    table = pd.DataFrame({"n": ["1" * 200_000 + "x", "7"]})
+    assert select(table, "n = '7'").tolist() == [False, True]
+
+
 def test_no_columns() -> None:
     """A layer without columns can still be asked a question that reads none."""
     assert select(pd.DataFrame(index=range(3)), "1").all()

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from chargeplan.prepare.faults import Faults
 
-_NUMBER = re.compile(r"\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*", re.ASCII)
+_NUMBER = re.compile(r"\s*[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?\s*", re.ASCII)
 _FLAGS = {
     "true": True,
     "yes": True,
