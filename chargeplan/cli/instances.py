@@ -82,6 +82,7 @@ def build(
     from chargeplan.prepare.osm import build as building
     from chargeplan.prepare.osm import folder, readme
     from chargeplan.prepare.osm.place import download
+    from chargeplan.units import format_count
 
     if (osm is None) == (place is None) or (place is not None and area is not None):
         raise InputError("give either an extract (--osm FILE, perhaps with --area) or a place (--place NAME)")
@@ -97,10 +98,11 @@ def build(
     kinds = ", ".join(f"{count} {kind}" for kind, count in built.sites["kind"].value_counts().items())
     typer.echo(f"{printable(name)} is in {printable(str(out))}")
     typer.echo(f"Roads     {built.counts['road metres'] / 1000:,.0f} km")
-    typer.echo(f"Demand    {len(built.demand):,} points, {built.demand['weight'].sum():,.0f} {built.unit}")
+    points = format_count(len(built.demand), "point")
+    typer.echo(f"Demand    {points}, {built.demand['weight'].sum():,.0f} {built.unit}")
     typer.echo(f"Sites     {len(built.sites):,}: {kinds}")
-    typer.echo(f"Stations  {len(built.stations):,} that stand")
-    typer.echo(f"Corridors {len(built.corridors):,} pieces")
+    typer.echo(f"Stations  {format_count(len(built.stations), 'that stands', 'that stand')}")
+    typer.echo(f"Corridors {format_count(len(built.corridors), 'piece')}")
     for remark in readme.remarks(request, built):
         typer.echo(f"- {remark}", err=True)
     typer.echo(

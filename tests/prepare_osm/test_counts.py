@@ -1,5 +1,7 @@
 """Whatever a build leaves out is counted, and said on stderr and in the README."""
 
+import re
+
 import geopandas as gpd
 import numpy as np
 import pandas as pd
@@ -191,6 +193,27 @@ def test_sites_stations_and_roads_left_out_are_counted(county, tmp_path):
     assert counts["yards and drives"] == 1
     assert counts["road metres apart"] == pytest.approx(109.6, abs=1)
     assert built.stations["id"].tolist() == ["osm-n5", "osm-n8"]
+
+
+def test_one_thing_is_said_to_be_one(county, tmp_path):
+    """Where a single thing is left out, the sentence is about one: 1 way is, 2 ways are."""
+    area, out = tmp_path / "area.geojson", tmp_path / "out"
+    gpd.GeoDataFrame(geometry=[shapely.box(19.9, 9.9, 20.02, 10.1)], crs=4326).to_file(area)
+    asked = ["instances", "build", "--osm", str(county), "--area", str(area), "-o", str(out)]
+    done = CliRunner().invoke(app, asked)
+    assert done.exit_code == 0, done.output
+    readme = " ".join((out / "README.md").read_text(encoding="utf-8").split())
+    for said in (readme, " ".join(done.stderr.split())):
+        for words in (
+            "1 way is left out as not for everybody's car, and 1 as a driveway, parking aisle or the like.",
+            "1 car park or other site is left out: it is not for everybody (`access`).",
+            "1 station is left out: it lies outside the area.",
+            "1 station is farther than 500 m from any road; it is kept.",
+            "Homes: 1 building, and 0 squares of",
+        ):
+            assert words in said
+        assert re.findall(r"(?<![\d,.])1 (?:\w+ ){0,5}are\b", said) == []
+    assert re.search(r"^Demand    1 point, ", done.stdout, re.MULTILINE)
 
 
 def test_stations_keep_what_their_tags_say(county, tmp_path):

@@ -11,6 +11,7 @@ from chargeplan.prepare.osm import build as building
 from chargeplan.prepare.osm import corridors, homes
 from chargeplan.prepare.osm.kinds import CURRENCY, KINDS, SHARE_OF_PARKING
 from chargeplan.prepare.osm.tags import SPEEDS
+from chargeplan.units import format_count
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -104,9 +105,11 @@ def remarks(request: Request, built: Built) -> Iterator[str]:
     yield from _about_stations(built)
     counts = built.counts
     if pieces := counts["corridor pieces without sites"]:
-        yield f"{pieces:,} pieces of corridors are left out: no site enters them."
+        one = "piece of a corridor is left out: no site enters it."
+        yield format_count(pieces, one, "pieces of corridors are left out: no site enters them.")
     if broken := counts["broken outlines"]:
-        yield f"{broken:,} outlines of places and buildings are left out: they are broken."
+        one = "outline of a place or building is left out: it is broken."
+        yield format_count(broken, one, "outlines of places and buildings are left out: they are broken.")
 
 
 def _about_roads(built: Built) -> Iterator[str]:
@@ -115,14 +118,19 @@ def _about_roads(built: Built) -> Iterator[str]:
     yield f"{apart:,.1f} km of roads are left out: one cannot drive from them to the others and back."
     if outside := counts["road metres outside"]:
         yield f"{outside / 1000.0:,.1f} km of roads are left out: they are far outside the area."
-    yield (
-        f"{counts['ways for some only']:,} ways are left out as not for everybody's car, and "
-        f"{counts['yards and drives']:,} as driveways, parking aisles and the like."
+    private = format_count(counts["ways for some only"], "way is", "ways are")
+    drives = format_count(
+        counts["yards and drives"],
+        "as a driveway, parking aisle or the like",
+        "as driveways, parking aisles and the like",
     )
+    yield f"{private} left out as not for everybody's car, and {drives}."
     if cut := counts["ways cut"]:
-        yield f"{cut:,} ways are cut where the extract lacks nodes of them."
+        one = "way is cut where the extract lacks nodes of it."
+        yield format_count(cut, one, "ways are cut where the extract lacks nodes of them.")
     if crossings := counts["crossings of the antimeridian"]:
-        yield f"{crossings:,} times a way crosses the antimeridian: it is drawn in two parts, and they meet."
+        times = format_count(crossings, "time")
+        yield f"{times} a way crosses the antimeridian: it is drawn in two parts, and they meet."
 
 
 def _about_demand(request: Request, built: Built) -> Iterator[str]:
@@ -134,38 +142,48 @@ def _about_demand(request: Request, built: Built) -> Iterator[str]:
         yield f"Population: {counts['people']:,} people in all, of whom {kept:,.0f} are demand."
         where = "the area" if built.area is not None else "the roads of the extract"
         if outside := counts["people outside"]:
-            yield f"{outside:,} people are left out: they live far outside {where}."
+            one = f"person is left out, who lives far outside {where}."
+            yield format_count(outside, one, f"people are left out: they live far outside {where}.")
         if unknown := counts["cells without data"]:
-            yield f"{unknown:,} cells of the raster say nothing of people (nodata), and count as nobody."
+            one = "cell of the raster says nothing of people (nodata), and counts as nobody."
+            many = "cells of the raster say nothing of people (nodata), and count as nobody."
+            yield format_count(unknown, one, many)
         if empty := counts["rows without people"]:
-            yield f"{empty:,} rows of the population have nobody, and are no demand."
+            one = "row of the population has nobody, and is no demand."
+            yield format_count(empty, one, "rows of the population have nobody, and are no demand.")
     if outside := counts["demand outside"]:
-        weight = counts["demand outside, weight"]
-        yield f"{outside:,} demand points ({weight:,} {unit}) are left out: they lie outside the area."
-    far, weight = counts["demand far from roads"], counts["demand far from roads, weight"]
+        held = f"({counts['demand outside, weight']:,} {unit})"
+        one = f"demand point {held} is left out: it lies outside the area."
+        yield format_count(outside, one, f"demand points {held} are left out: they lie outside the area.")
+    far = format_count(counts["demand far from roads"], "demand point")
+    sites = format_count(counts["sites far from roads"], "site")
     yield (
-        f"{far:,} demand points ({weight:,} {unit}) and {counts['sites far from roads']:,} sites are left "
+        f"{far} ({counts['demand far from roads, weight']:,} {unit}) and {sites} are left "
         f"out: no road comes within {building.LONGEST_LEG:g} m of them (of demand: or half the radius)."
     )
     if lost := counts["demand without sites"]:
-        weight = counts["demand without sites, weight"]
-        yield f"{lost:,} demand points ({weight:,} {unit}) are left out: no site is in their reach."
+        held = f"({counts['demand without sites, weight']:,} {unit})"
+        one = f"demand point {held} is left out: no site is in its reach."
+        yield format_count(lost, one, f"demand points {held} are left out: no site is in their reach.")
     if "buildings" in counts:
-        yield (
-            f"Homes: {counts['buildings']:,} buildings, and {counts['residential squares']:,} squares of "
-            "residential areas in which no home is mapped."
-        )
+        homes_mapped = format_count(counts["buildings"], "building")
+        squares = format_count(counts["residential squares"], "square")
+        yield f"Homes: {homes_mapped}, and {squares} of residential areas in which no home is mapped."
 
 
 def _about_sites(request: Request, built: Built) -> Iterator[str]:
     counts = built.counts
     if outside := counts["sites outside"]:
-        yield f"{outside:,} sites are left out: they lie outside the area."
+        one = "site is left out: it lies outside the area."
+        yield format_count(outside, one, "sites are left out: they lie outside the area.")
     if closed := counts["sites for some only"]:
-        yield f"{closed:,} car parks and other sites are left out: they are not for everybody (`access`)."
+        one = "car park or other site is left out: it is not for everybody (`access`)."
+        many = "car parks and other sites are left out: they are not for everybody (`access`)."
+        yield format_count(closed, one, many)
     if kerbs := int((built.sites["kind"] == "kerb").sum()):
+        added = format_count(kerbs, "site at the kerb is", "sites at the kerb are")
         yield (
-            f"{kerbs:,} sites at the kerb are added, so that all demand can be served: no other site reaches "
+            f"{added} added, so that all demand can be served: no other site reaches "
             f"some of it within {request.radius}."
         )
 
@@ -173,16 +191,24 @@ def _about_sites(request: Request, built: Built) -> Iterator[str]:
 def _about_stations(built: Built) -> Iterator[str]:
     counts = built.counts
     known, given = counts["stations of the extract"], counts["stations given"]
-    twice, closed = counts["stations known twice"], counts["stations not open to all"]
+    twice = format_count(
+        counts["stations known twice"], "is in both and counts once", "are in both and count once"
+    )
+    closed = format_count(
+        counts["stations not open to all"],
+        "is left out, as it is not open to everybody",
+        "are left out, as they are not open to everybody",
+    )
     yield (
         f"Charging stations: {known:,} in the extract, besides {counts['stations for some only']:,} of "
-        f"access=no, private or the like, and {given:,} given; {twice:,} are in both and count once; "
-        f"{closed:,} are left out, as they are not open to everybody."
+        f"access=no, private or the like, and {given:,} given; {twice}; {closed}."
     )
     if outside := counts["stations outside"]:
-        yield f"{outside:,} stations are left out: they lie outside the area."
+        one = "station is left out: it lies outside the area."
+        yield format_count(outside, one, "stations are left out: they lie outside the area.")
     if far := counts["stations far from roads"]:
-        yield f"{far:,} stations are farther than {building.LONGEST_LEG:g} m from any road; they are kept."
+        away = f"farther than {building.LONGEST_LEG:g} m from any road"
+        yield format_count(far, f"station is {away}; it is kept.", f"stations are {away}; they are kept.")
     yield from (f"{remark[:1].upper()}{printable(remark[1:])}." for remark in built.remarks)
 
 
