@@ -277,6 +277,40 @@ def test_doubts_about_a_file_of_stations_are_no_counts(town) -> None:
 
 def test_a_file_outside_the_folder_is_not_read(town) -> None:
     """As for every layer."""
+@pytest.mark.parametrize(
+    ("operators", "merge", "ids"),
+    [
+        (("EnBW", "Ionity"), "100 m", ["ocpi-enbw-1", "ocpi-ionity-1"]),
+        (("EnBW", "Ionity"), None, ["ocpi-enbw-1", "ocpi-ionity-1"]),
+        (("EnBW", "enbw "), "100 m", ["ocpi-enbw-1"]),
+        (("Shell; Recharge", "Shell Recharge"), "100 m", ["ocpi-shell_recharge-1"]),
+        ((None, None), "100 m", ["ocpi-1"]),
+        ((None, "EnBW"), "100 m", ["ocpi-1", "ocpi-enbw-1"]),
+    ],
+)
+def test_ocpi_ids_are_those_of_an_operator(town, operators, merge, ids) -> None:
+    """OCPI 2.1.1 names no party: stations of one id, 40 m apart, are one if their operators are, else two."""
+    for name, operator, lon in (("one", operators[0], "113.0"), ("two", operators[1], "113.0004")):
+        place = {"id": 1, "coordinates": {"latitude": "28.2", "longitude": lon}}
+        place |= {"operator": {"name": operator}} if operator else {}
+        town.write(f"{name}.json", json.dumps([place]))
+    second = {"name": "two", "file": "two.json", "source": "ocpi"} | ({"merge": merge} if merge else {})
+    problem = town.read(existing=[{"name": "one", "file": "one.json", "source": "ocpi"}, second])
+    assert list(standing(problem)) == ids
+
+
+def test_one_ocpi_file_of_many_operators(town) -> None:
+    """Of one operator an id that is given twice is a fault; of two it is two stations."""
+    place = {"id": "L1", "coordinates": {"latitude": "28.2", "longitude": "113.0"}}
+    both = [place | {"operator": {"name": name}} for name in ("EnBW", "Ionity")]
+    layer = {"name": "hub", "file": "hub.json", "source": "ocpi"}
+    town.write("hub.json", json.dumps(both))
+    assert list(standing(town.read(existing=[layer]))) == ["ocpi-enbw-L1", "ocpi-ionity-L1"]
+    town.write("hub.json", json.dumps([both[0], both[0]]))
+    said = faults(town.read, existing=[layer])
+    assert "the id 'ocpi-enbw-L1' is given more than once" in said[0]
+
+
     file = "../stations.csv"
     assert "outside the scenario's folder" in faults(town.read, existing=[table(file=file)])[0]
 

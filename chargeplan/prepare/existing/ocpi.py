@@ -1,7 +1,8 @@
 """Charging stations of OCPI: Locations of versions 2.1.1 and 2.2 (2.2.1), as JSON.
 
 EVRoaming Foundation, *Open Charge Point Interface*, 2.1.1 and 2.2.1-d2, module Locations. A port is an EVSE;
-of its connectors one can be used at a time.
+of its connectors one can be used at a time. The id of a Location is its own only within its party (2.2);
+where none is named, as in 2.1.1, the operator stands for it, so that LOC1 of two operators is two stations.
 """
 
 from __future__ import annotations
@@ -50,6 +51,7 @@ _BROKEN = ("INOPERATIVE", "OUTOFORDER")
 _LINE_TO_LINE = 300.0
 _DAYS = ("Mo", "Tu", "We", "Th", "Fr", "Sa", "Su")
 _DAY = re.compile(r"[1-7]", re.ASCII)
+_WORD = re.compile(r"\w+")
 
 
 def read_ocpi(path: str | PathLike[str], *, datum: Datum = "wgs84") -> gpd.GeoDataFrame:
@@ -94,12 +96,12 @@ def read_ocpi(path: str | PathLike[str], *, datum: Datum = "wgs84") -> gpd.GeoDa
 
 def _station(record: Record, evses: Sequence[Record], standing: Sequence[Record]) -> Station:
     times = record.child("opening_times")
-    parts = [record.text(key) for key in ("country_code", "party_id", "id")]
+    operator = record.child("operator").text("name")
     return Station(
-        id=None if parts[-1] is None else "-".join([SOURCE, *(part for part in parts if part is not None)]),
+        id=_id(record, operator),
         source=SOURCE,
         name=record.text("name") or record.text("address"),
-        operator=record.child("operator").text("name"),
+        operator=operator,
         access=_access(record, standing),
         hours=_hours(times),
         always_open=times.flag("twentyfourseven"),
@@ -107,6 +109,16 @@ def _station(record: Record, evses: Sequence[Record], standing: Sequence[Record]
         ports=len(standing) if evses else None,
         plugs=gathered(_plug(connector) for evse in standing for connector in evse.children("connectors")),
     )
+
+
+def _id(record: Record, operator: str | None) -> str | None:
+    """Tell a Location apart from those of all other parties."""
+    country, party, own = (record.text(key) for key in ("country_code", "party_id", "id"))
+    if own is None:
+        return None
+    if party is None and operator is not None:
+        party = "_".join(_WORD.findall(operator.casefold()))
+    return "-".join(filter(None, [SOURCE, country, party, own]))
 
 
 def _state(evse: Record) -> str | None:
