@@ -13,12 +13,14 @@ from rich.text import Text
 from chargeplan.audit.reprove import outward
 from chargeplan.errors import printable
 from chargeplan.plan.wording import achieved
-from chargeplan.problem import caveats
+from chargeplan.problem import caveats, positions
 from chargeplan.units import format_distance, format_gap, format_length, format_share
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
+
+    import geopandas as gpd
 
     from chargeplan.audit import AuditReport
     from chargeplan.audit.reprove import Reproof
@@ -42,7 +44,10 @@ CHECKED = {
     "block-certificate": "the blocks in certificate.json add up to it",
     "backend": "the solver backend's own word; what certificate.json proves beside it was added up afresh",
 }
-RIGHT = {"#", "Row", "Demand points", "Weight", "Before", "Covered", "Farthest"}
+RIGHT = {
+    *("#", "Row", "Demand points", "Weight", "Before", "Covered", "Farthest"),
+    *("People", "km2", "People per km2"),
+}
 WIDTH, INDENT = 110, 10
 MOST_BLOCKS = 10  # printed of those that are not proven again
 
@@ -77,6 +82,27 @@ class Report:
             f"{standard.name}: {line}" for standard in problem.standards for line in standard.not_planned
         )
         self._caveats(problem, problem.warnings, problem.notes, [*problem.not_planned, *lines])
+
+    def urban_centres(self, centres: gpd.GeoDataFrame) -> None:
+        """List urban centres, those of each demand layer by themselves."""
+        if centres.empty:
+            self._line("Centres", "no urban centre: nowhere 50,000 people together at 1,500 per km2")
+            return
+        for layer, listed in centres.groupby("layer", sort=False):
+            named = listed["districts"].map(bool).any()
+            heads = ["#", "In", "Longitude, latitude", "People", "km2", "People per km2"]
+            table = _table(*(head for head in heads if named or head != "In"))
+            for row, (lon, lat) in zip(listed.itertuples(), positions(listed).tolist(), strict=True):
+                table.add_row(
+                    f"{row.centre:,}",
+                    *([printable(", ".join(row.districts))] if named else []),
+                    f"{lon:.3f}, {lat:.3f}",
+                    f"{row.people:,.0f}",
+                    f"{row.area_km2:,}",
+                    f"{row.per_km2:,.0f}",
+                )
+            self._console.print(Text(printable(f"Urban centres, by {layer}"), style="bold"))
+            self._console.print(table)
 
     def faults(self, faults: Sequence[Fault]) -> None:
         """Say what is wrong with inputs, a row for every problem place."""

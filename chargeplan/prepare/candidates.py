@@ -80,7 +80,7 @@ def _note_shared(features: Features, ids: npt.NDArray[np.object_], seen: set[str
     )
 
 
-def forbid_inside(sites: Sites, areas: npt.NDArray[np.object_]) -> tuple[Sites, int]:
+def forbid_inside(sites: Sites, areas: npt.NDArray[np.object_]) -> tuple[Sites, npt.NDArray[np.bool_]]:
     """Forbid the candidate sites inside polygons; what stands or must stand there stays.
 
     Parameters
@@ -94,14 +94,14 @@ def forbid_inside(sites: Sites, areas: npt.NDArray[np.object_]) -> tuple[Sites, 
     -------
     Sites
         With fewer candidates.
-    int
-        How many existing and required sites lie inside.
+    ndarray
+        (M,) bool: the existing and required sites inside.
     """
     inside = _inside(sites, areas)
     status = sites.status.copy()
     status[inside & (status == "candidate")] = "forbidden"
     standing = inside & np.isin(status, ("existing", "required"))
-    return Sites(**{**vars(sites), "status": status}), int(standing.sum())
+    return Sites(**{**vars(sites), "status": status}), standing
 
 
 def leave_out_inside(sites: Sites, areas: npt.NDArray[np.object_]) -> tuple[Sites, int]:

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
     from chargeplan.prepare.features import Features
 
+# Columns of borders that may hold a district's name, in the order of preference.
+DISTRICT_NAMES = ("name", "name_en", "romanised", "district", "NAME", "name_zh", "name_local")
 _MOST = 2.0**53  # beyond it not every whole number is a float64
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from chargeplan.errors import Fault, InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     import numpy.typing as npt
 
@@ -29,17 +29,23 @@ class Faults:
         What was found so far.
     places
         Where the layer's rows are, once that is known: their numbers, ascending, and (N, 2) positions.
+    doubtful
+        Rows that a warning is about: they are no faults.
     """
 
     file: str
     layer: str
     found: list[Fault] = field(default_factory=list)
     places: list[tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]] = field(default_factory=list)
+    doubtful: list[Fault] = field(default_factory=list)
 
     def add(self, message: str, *, row: int | None = None, column: str | None = None) -> None:
         """Note one fault."""
+        self.found.append(self._placed(message, row, column))
+
+    def _placed(self, message: str, row: int | None, column: str | None) -> Fault:
         place = (self.file, self.layer, row, column)
-        self.found.append(Fault(message, *place, position=None if row is None else self._position(row)))
+        return Fault(message, *place, position=None if row is None else self._position(row))
 
     def locate(self, rows: npt.NDArray[np.int64], degrees: npt.NDArray[np.float64]) -> None:
         """Say where the rows are, for the faults that are found from now on.
@@ -88,15 +94,34 @@ class Faults:
         column
             The column that is wrong.
         """
-        at = np.flatnonzero(wrong)
+        self.found.extend(self._of_rows(wrong, rows, message, column))
+
+    def doubt_rows(
+        self,
+        doubtful: npt.NDArray[np.bool_],
+        rows: npt.NDArray[np.int64],
+        message: Callable[[int], str],
+        *,
+        column: str | None = None,
+    ) -> None:
+        """Note every row that a warning is about, as `add_rows` notes faults."""
+        self.doubtful.extend(self._of_rows(doubtful, rows, message, column))
+
+    def _of_rows(
+        self,
+        noted: npt.NDArray[np.bool_],
+        rows: npt.NDArray[np.int64],
+        message: Callable[[int], str],
+        column: str | None,
+    ) -> Iterator[Fault]:
+        """Place the first rows one by one, and the last for all the others, which it counts."""
+        at = np.flatnonzero(noted)
         for index in at[:MOST_ROWS]:
-            self.add(message(int(index)), row=int(rows[index]), column=column)
+            yield self._placed(message(int(index)), int(rows[index]), column)
         if len(at) > MOST_ROWS:
-            last = message(int(at[-1]))
-            more = len(at) - MOST_ROWS
-            self.add(
-                f"and {more} more rows like these; the last: {last}", row=int(rows[at[-1]]), column=column
-            )
+            last, more = message(int(at[-1])), len(at) - MOST_ROWS
+            says = f"and {more} more rows like these; the last: {last}"
+            yield self._placed(says, int(rows[at[-1]]), column)
 
     def adopt(self, error: InputError) -> None:
         """Take over the faults of an error as this layer's."""

@@ -172,7 +172,7 @@ def _checked(
     sound = _whole(geometry, rows, kinds, faults)
     remarks: tuple[str, ...] = frame.attrs.get("remarks", ())
     if kinds is POINTS:
-        remarks += _crossed(geometry[sound])
+        remarks += _crossed(geometry, rows, sound, faults)
         found = np.full((len(geometry), 2), np.nan)
         found[sound] = _as_points(geometry[sound])
         sound &= _in_range(found, found, rows, sound, faults)
@@ -194,10 +194,18 @@ def _middles(geometry: npt.NDArray[np.object_], datum: Datum) -> npt.NDArray[np.
     return _settled((bounds[:, :2] + bounds[:, 2:]) / 2, datum)
 
 
-def _crossed(geometry: npt.NDArray[np.object_]) -> tuple[str, ...]:
-    """Count the polygons that are no valid areas: a point inside still stands for each of them."""
-    if count := int((~shapely.is_valid(geometry)).sum()):
-        which = f"{count:,} of {format_count(len(geometry), 'polygon')}"
+def _crossed(
+    geometry: npt.NDArray[np.object_],
+    rows: npt.NDArray[np.int64],
+    sound: npt.NDArray[np.bool_],
+    faults: Faults,
+) -> tuple[str, ...]:
+    """Doubt and count the polygons that are no valid areas: a point inside still stands for each of them."""
+    crossed = sound & ~shapely.is_valid(geometry)
+    says = "crosses or touches itself; a point inside stands for it"
+    faults.doubt_rows(crossed, rows, lambda _: says, column="geometry")
+    if count := int(crossed.sum()):
+        which = f"{count:,} of {format_count(int(sound.sum()), 'polygon')}"
         return (f"polygons that cross or touch themselves: {which}; a point inside stands for each",)
     return ()
 

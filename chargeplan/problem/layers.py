@@ -65,6 +65,7 @@ class Layers:
     borders: gpd.GeoDataFrame | None = None
     warnings: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    doubtful: list[Fault] = field(default_factory=list)
 
 
 def read_layers(inputs: Inputs, files: Files) -> tuple[Layers, list[Fault]]:
@@ -105,6 +106,7 @@ class _Reading:
     def finish(self) -> list[Fault]:
         """Look at all layers together, and hand out every fault."""
         note_swapped([features for features in self._features if not features.faults.found])
+        self.layers.doubtful.extend(doubt for each in self._features for doubt in each.faults.doubtful)
         return self._faults + [fault for features in self._features for fault in features.faults.found]
 
     def demand(self, inputs: Inputs) -> None:
@@ -132,7 +134,7 @@ class _Reading:
         self._placed |= {("sites", features.name): each.positions for features, each in tables}
         whole = len(given) == len(inputs.sites) and len(made) == len(inputs.candidates)
         if whole and standing is not None and all(self._sound(features) for features, _ in tables):
-            self.layers.sites = sites if areas is None else self._forbid(sites, areas)
+            self.layers.sites = sites if areas is None else self._forbid(sites, areas, tables)
             self._note_unused(kinds, sites)
 
     def corridors(self, inputs: Inputs) -> None:
@@ -202,13 +204,14 @@ class _Reading:
         if not inputs.existing:
             return []
         try:
-            read, doubts, notes = read_existing(inputs.existing, self._files)
+            read, doubts, notes, doubtful = read_existing(inputs.existing, self._files)
         except InputError as error:
             self._faults.extend(error.faults)
             return None
         self._features.extend(features for features, _ in read)
         self.layers.warnings.extend(doubts)
         self.layers.notes.extend(notes)
+        self.layers.doubtful.extend(doubtful)
         return read
 
     def _note_unused(self, kinds: Mapping[str, Kind], sites: Sites) -> None:
@@ -220,11 +223,14 @@ class _Reading:
         parts = [np.asarray(features.frame.geometry.array) for features in read if features]
         return np.concatenate(parts) if parts else None
 
-    def _forbid(self, sites: Sites, areas: Polygons) -> Sites:
+    def _forbid(self, sites: Sites, areas: Polygons, tables: list[SiteTable]) -> Sites:
         forbidden, standing = forbid_inside(sites, areas)
-        if standing:
-            stay = f"existing or required sites in excluded areas, which stay: {standing:,}"
+        if count := int(standing.sum()):
+            stay = f"existing or required sites in excluded areas, which stay: {count:,}"
             self.layers.warnings.append(stay)
+        ends = np.cumsum([len(each) for _, each in tables])
+        for (features, each), stays in zip(tables, np.split(standing, ends[:-1]), strict=True):
+            _doubt_standing(features, each, stays)
         return forbidden
 
     def _load(self, layer: Layer, name: str, kinds: tuple[str, ...]) -> Features | None:
@@ -249,6 +255,11 @@ class _Reading:
     @staticmethod
     def _sound(features: Features) -> bool:
         return not features.faults.found
+
+
+def _doubt_standing(features: Features, sites: Sites, stays: npt.NDArray[np.bool_]) -> None:
+    says = "lies in an excluded area, and stays"
+    features.faults.doubt_rows(stays, features.rows, lambda at: f"{sites.ids[at]} {says}")
 
 
 def _unread(layer: Layer, features: Features) -> list[str]:

@@ -66,6 +66,8 @@ class Problem:
         The files that were read.
     warnings
         What is doubtful, a line each.
+    doubtful
+        The rows that warnings are about, where those are demand points, sites or stations, with their places.
     notes
         How much of what was read is kept, put together or left out, and why, a line each.
     not_planned
@@ -85,6 +87,7 @@ class Problem:
     borders: gpd.GeoDataFrame | None = field(repr=False)
     inputs: tuple[InputFile, ...] = field(repr=False)
     warnings: tuple[str, ...]
+    doubtful: tuple[Fault, ...] = field(repr=False)
     notes: tuple[str, ...]
     not_planned: tuple[str, ...]
     _layers: Layers = field(repr=False)
@@ -170,6 +173,35 @@ class Problem:
             tables["standards"] = name_standards(tables["standards"], names)
         return self._of(self.scenario.replace(**tables), self._files, self._layers, [])
 
+    def urban_centres(self, people: str | None = None, plane: object = None) -> gpd.GeoDataFrame:
+        """List the urban centres, by the degree of urbanisation (Eurostat 2021), of every demand layer.
+
+        Demand points at most 1 km apart give true figures: those of coarser cells pile up in one cell.
+
+        Parameters
+        ----------
+        people
+            The column that counts people; ``"people"`` where left out. Layers without it are passed over.
+        plane
+            The equal-area CRS in metres whose whole kilometres bound the 1 km2 cells, such as
+            ``"EPSG:3035"``; one around the region where left out.
+
+        Returns
+        -------
+        GeoDataFrame
+            `layer`, `centre` (from 1, the most people first), `districts` (a tuple: the demand points'
+            districts, else the polygons of ``[[areas]]`` by name, that hold at least 1 % of its people),
+            `people`, `area_km2`, `per_km2`; the outline in WGS-84.
+
+        Raises
+        ------
+        InputError
+            No layer has the column, it holds something else than numbers of at least 0, or the plane is none.
+        """
+        from chargeplan.problem.urban import urban_centres  # noqa: PLC0415 - loads when it is needed
+
+        return urban_centres(self.scenario, self._layers, people, plane)
+
     @classmethod
     def _of(cls, scenario: Scenario, files: LayerFiles, layers: Layers, faults: list[Fault]) -> Self:
         self = cls.__new__(cls)
@@ -190,6 +222,7 @@ class Problem:
             "borders": layers.borders,
             "inputs": files.inputs(),
             "warnings": (*layers.warnings, *warnings),
+            "doubtful": tuple(layers.doubtful),
             "notes": tuple(layers.notes),
             "not_planned": unplanned(scenario),
             "_layers": layers,

@@ -1,4 +1,4 @@
-"""A map of the places where inputs are wrong: one HTML file that needs no network and runs no script.
+"""A map of the places where inputs are wrong or doubtful: one HTML file that needs no network and no script.
 
 What it says comes from layers of others, so every word is escaped, and the page forbids itself scripts,
 images and anything from elsewhere.
@@ -23,7 +23,7 @@ from chargeplan.prepare.features import LINES, POINTS, POLYGONS, WGS84, load
 from chargeplan.prepare.people import read_people
 from chargeplan.problem.files import LayerFiles
 from chargeplan.scenario import CandidateRule, ExistingLayer, PeopleLayer, read_leniently
-from chargeplan.units import format_length
+from chargeplan.units import format_count, format_length
 from chargeplan.viz.frame import Window, around, scale_bar_length
 from chargeplan.viz.style import (
     BEACON,
@@ -34,12 +34,14 @@ from chargeplan.viz.style import (
     FORBIDDEN,
     INK,
     LAND,
+    MISSED,
     QUIET,
     STREET,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from typing import Self
 
     from numpy.typing import NDArray
 
@@ -104,28 +106,53 @@ class _Background:
     shapes: NDArray[np.object_]
 
 
-def problem_places(faults: Sequence[Fault]) -> bytes:
+@dataclass(frozen=True)
+class _Marked:
+    """What is marked on a map: faults, or where there are none what is doubtful."""
+
+    rows: Sequence[Fault]
+    places: str
+    what: str
+    colour: str
+
+    @classmethod
+    def of(cls, faults: Sequence[Fault], doubtful: Sequence[Fault]) -> Self:
+        if faults or not doubtful:
+            return cls(faults, "problem places", "wrong", BEACON)
+        return cls(doubtful, "doubtful places", "doubtful", MISSED)
+
+    @property
+    def placed(self) -> list[tuple[int, Fault]]:
+        return [(number, row) for number, row in enumerate(self.rows, 1) if row.position is not None]
+
+
+def problem_places(faults: Sequence[Fault], doubtful: Sequence[Fault] = ()) -> bytes:
     """Write faults as GeoJSON, those without a place too: their geometry is null.
 
     Parameters
     ----------
     faults
         As an `InputError` carries them.
+    doubtful
+        As a `Problem` has them: what is written where nothing is wrong.
 
     Returns
     -------
     bytes
-        A FeatureCollection; the properties are `number`, `file`, `layer`, `row`, `column`, `message`.
+        A FeatureCollection; the properties are `number`, `is` (``"wrong"`` or ``"doubtful"``), `file`,
+        `layer`, `row`, `column`, `message`.
     """
+    marked = _Marked.of(faults, doubtful)
     keys = ("file", "layer", "row", "column", "message")
-    rows = {key: [getattr(fault, key) for fault in faults] for key in keys}
-    shapes = [None if fault.position is None else shapely.Point(fault.position) for fault in faults]
-    columns = {"number": range(1, len(faults) + 1), **rows}
+    rows = {key: [getattr(row, key) for row in marked.rows] for key in keys}
+    shapes = [None if row.position is None else shapely.Point(row.position) for row in marked.rows]
+    numbers = range(1, len(shapes) + 1)
+    columns = {"number": numbers, "is": [marked.what for _ in numbers], **rows}
     frame = gpd.GeoDataFrame(columns, geometry=shapes, crs=WGS84)
     return feature_collection(frame.astype({"row": "Int64"}))
 
 
-def draw_problem_map(scenario: str, faults: Sequence[Fault]) -> bytes:
+def draw_problem_map(scenario: str, faults: Sequence[Fault], doubtful: Sequence[Fault] = ()) -> bytes:
     """Draw the places where the inputs of a scenario are wrong, above the layers that could be read.
 
     Parameters
@@ -134,6 +161,8 @@ def draw_problem_map(scenario: str, faults: Sequence[Fault]) -> bytes:
         A scenario file, a folder, or the name of a shipped instance.
     faults
         What is wrong; none where all is sound.
+    doubtful
+        The rows that warnings are about, as a `Problem` has them: they are marked where nothing is wrong.
 
     Returns
     -------
@@ -141,17 +170,24 @@ def draw_problem_map(scenario: str, faults: Sequence[Fault]) -> bytes:
         HTML, UTF-8. The same inputs give the same bytes.
     """
     layers = list(_readable(scenario))
-    placed = [(number, fault) for number, fault in enumerate(faults, 1) if fault.position is not None]
-    what = "Nothing is wrong" if not faults else f"{len(faults)} fault" + ("s" if len(faults) > 1 else "")
-    summary = f"{what}; {len(placed)} with a place on the map." if faults else f"{what} with these layers."
+    marked = _Marked.of(faults, doubtful)
     page = _PAGE.format(
-        title=f"Problem places: {escape(printable(_name(scenario)))}",
+        title=f"{marked.places.capitalize()}: {escape(printable(_name(scenario)))}",
         style=_STYLE,
-        summary=summary + "".join(map(_key, layers)),
-        maps="\n".join(_maps(layers, placed)),
-        table=_table(faults) if faults else "",
+        summary=_summary(faults, marked) + "".join(map(_key, layers)),
+        maps="\n".join(_maps(layers, marked)),
+        table=_table(marked) if marked.rows else "",
     )
     return page.encode()
+
+
+def _summary(faults: Sequence[Fault], marked: _Marked) -> str:
+    if not marked.rows:
+        return "Nothing is wrong with these layers."
+    counted = f"{len(marked.placed):,} with a place on the map."
+    if faults:
+        return f"{format_count(len(faults), 'fault')}; {counted}"
+    return f"Nothing is wrong with these layers. {format_count(len(marked.rows), 'doubt')}; {counted}"
 
 
 def _name(scenario: str) -> str:
@@ -206,9 +242,9 @@ def _layers(inputs: Inputs, table: str) -> tuple[Layer, ...]:
 # --- maps ------------------------------------------------------------------------------------------------
 
 
-def _maps(layers: Sequence[_Background], placed: Sequence[tuple[int, Fault]]) -> Iterator[str]:
-    """Draw everything, and what is much smaller beside it a second time: the problem places, or the rest."""
-    places = np.array([fault.position for _, fault in placed], dtype=np.float64).reshape(-1, 2)
+def _maps(layers: Sequence[_Background], marked: _Marked) -> Iterator[str]:
+    """Draw everything, and what is much smaller beside it a second time: the marked places, or the rest."""
+    places = np.array([row.position for _, row in marked.placed], dtype=np.float64).reshape(-1, 2)
     corners = [shapely.bounds(layer.shapes).reshape(-1, 2) for layer in layers]
     all_corners = np.concatenate([np.empty((0, 2)), *corners])
     known = np.concatenate([places, all_corners])
@@ -216,11 +252,11 @@ def _maps(layers: Sequence[_Background], placed: Sequence[tuple[int, Fault]]) ->
     if not len(known):
         return
     whole = around(known).widened(_MARGIN)
-    yield _svg(whole, layers, placed, anchors=True)
-    for title, positions in (("The problem places", places), ("The layers", all_corners)):
+    yield _svg(whole, layers, marked, anchors=True)
+    for title, positions in ((f"The {marked.places}", places), ("The layers", all_corners)):
         closer = around(_together(positions)).widened(_MARGIN)
         if len(positions) and max(closer.size) < _CLOSER * max(whole.size):
-            yield f"<h2>{title}, closer</h2>\n{_svg(closer, layers, placed, anchors=False)}"
+            yield f"<h2>{title}, closer</h2>\n{_svg(closer, layers, marked, anchors=False)}"
             return
 
 
@@ -235,14 +271,14 @@ def _together(positions: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.asarray(positions[near], dtype=np.float64)
 
 
-def _svg(
-    window: Window, layers: Sequence[_Background], placed: Sequence[tuple[int, Fault]], *, anchors: bool
-) -> str:
+def _svg(window: Window, layers: Sequence[_Background], marked: _Marked, *, anchors: bool) -> str:
     window = window.shaped(_WIDTH / _HEIGHT)
-    parts = [f'<svg viewBox="0 0 {_WIDTH:g} {_HEIGHT:g}" role="img" aria-label="Map of the problem places">']
+    label = f"Map of the {marked.places}"
+    parts = [f'<svg viewBox="0 0 {_WIDTH:g} {_HEIGHT:g}" role="img" aria-label="{label}">']
     parts.append(f'<rect width="100%" height="100%" fill="{LAND}"/>')
     parts += [_drawn(layer, window) for layer in layers]
-    parts += [_marker(number, fault, window, anchors=anchors) for number, fault in placed]
+    markers = (_marker(number, row, window, marked.colour, anchors=anchors) for number, row in marked.placed)
+    parts += markers
     return "\n".join([*parts, _scale_bar(window), "</svg>"])
 
 
@@ -271,15 +307,15 @@ def _drawn(layer: _Background, window: Window) -> str:
     return f'<path d="{path}" fill="none" stroke="{colour}" stroke-width="{width:g}" stroke-linecap="round"/>'
 
 
-def _marker(number: int, fault: Fault, window: Window, *, anchors: bool) -> str:
-    """Draw a problem place as a link to its row; its words appear where the mouse rests."""
+def _marker(number: int, fault: Fault, window: Window, colour: str, *, anchors: bool) -> str:
+    """Draw a marked place as a link to its row; its words appear where the mouse rests."""
     ((x, y),) = _pixels(np.array([fault.position], dtype=np.float64), window)
     if not (0 <= x <= _WIDTH and 0 <= y <= _HEIGHT):
         return ""
     anchor = f' id="place-{number}"' if anchors else ""
     return (
         f'<a href="#fault-{number}"><title>{number}: {escape(str(fault))}</title>'
-        f'<circle{anchor} cx="{x:g}" cy="{y:g}" r="8" fill="{BEACON}" fill-opacity="0.85" stroke="#fff"/>'
+        f'<circle{anchor} cx="{x:g}" cy="{y:g}" r="8" fill="{colour}" fill-opacity="0.85" stroke="#fff"/>'
         f'<text x="{x:g}" y="{y + 3.5:g}" font-size="10" fill="#fff" text-anchor="middle">{number}</text></a>'
     )
 
@@ -305,10 +341,10 @@ def _key(layer: _Background) -> str:
     return f'<span class="key" style="background:{colour}"></span>{what}, {len(layer.shapes):,}'
 
 
-def _table(faults: Sequence[Fault]) -> str:
-    heads = ("#", "File", "Layer", "Row", "Column", "Longitude, latitude", "What is wrong")
+def _table(marked: _Marked) -> str:
+    heads = ("#", "File", "Layer", "Row", "Column", "Longitude, latitude", f"What is {marked.what}")
     lines = ["<table>", "<tr>" + "".join(f"<th>{head}</th>" for head in heads) + "</tr>"]
-    for number, fault in enumerate(faults, 1):
+    for number, fault in enumerate(marked.rows, 1):
         lon_lat = "" if fault.position is None else "{:.5f}, {:.5f}".format(*fault.position)
         link = f'<a href="#place-{number}">{number}</a>' if fault.position is not None else f"{number}"
         values = (fault.file, fault.layer, fault.row, fault.column, lon_lat, fault.message)

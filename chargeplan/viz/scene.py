@@ -10,9 +10,10 @@ import numpy as np
 import pandas as pd
 import shapely
 
+from chargeplan.prepare.columns import DISTRICT_NAMES
 from chargeplan.viz.circles import geodesic_circles
 from chargeplan.viz.frame import Window, around
-from chargeplan.viz.style import NAMES, lettering
+from chargeplan.viz.style import lettering
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -200,7 +201,7 @@ def district_names(borders: gpd.GeoDataFrame, *, every_letter: bool = False) -> 
     Parameters
     ----------
     borders
-        With one of the columns of `style.NAMES`.
+        With one of the columns of `columns.DISTRICT_NAMES`.
     every_letter
         False: from the first of these columns whose every letter can be drawn. True: from the first.
 
@@ -209,7 +210,7 @@ def district_names(borders: gpd.GeoDataFrame, *, every_letter: bool = False) -> 
     list of str or None
         None where there is no such column.
     """
-    for column in NAMES:
+    for column in DISTRICT_NAMES:
         if column in borders and all(isinstance(name, str) for name in borders[column]):
             names = list(borders[column])
             if every_letter or all(map(lettering().can_draw, names)):

@@ -30,9 +30,6 @@ FORBIDDEN = "#9a4f7c"
 CANDIDATE = "#8a8577"
 BEACON = "#b02a55"
 
-# Columns that may hold a district's name, in the order of preference.
-NAMES = ("name", "name_en", "romanised", "district", "NAME", "name_zh", "name_local")
-
 # Fonts with Chinese, Japanese and Korean letters, in the order of preference.
 _CJK = (
     "Noto Sans CJK SC",

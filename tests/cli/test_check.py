@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from html.parser import HTMLParser
 
 import pytest
@@ -132,6 +133,123 @@ def test_a_sound_scenario_has_a_map(town, run) -> None:
     page = Page((town / "map.html").read_text(encoding="utf-8"))
     assert "Nothing is wrong with these layers." in page.text
     assert (len(page.all("svg")), page.all("circle"), page.all("table")) == (1, [], [])
+
+
+def test_urban_centres_are_listed(town, run) -> None:
+    """With people and area, in a table and as JSON; here one place of 60,000 people, in one cell of 1 km2."""
+    (town / "demand.csv").write_text(
+        "id,lon,lat,weight,folk,district\na,113,28,1,60000,Old \u202etown\nb,113.2,28,2,40000,New town\n",
+        encoding="utf-8",
+    )
+    done = run("check", ".", "--urban", "--people", "folk")
+    assert (done.returncode, done.stderr) == (0, "")
+    title, heads, row = done.stdout.splitlines()[-3:]
+    assert title.strip() == "Urban centres, by streets"
+    assert re.split(r"\s{2,}", heads.strip()) == [
+        *("#", "In", "Longitude, latitude", "People", "km2", "People per km2")
+    ]
+    number, district, _, *figures = re.split(r"\s{2,}", row.strip())
+    assert (number, district, figures) == ("1", "Old \\u202etown", ["60,000", "1", "60,000"])
+    found = json.loads(run("check", ".", "--urban", "--people", "folk", "--json").stdout)
+    (centre,) = found["urban_centres"]
+    lon, lat = centre.pop("position")
+    assert abs(lon - 113) < 0.01
+    assert abs(lat - 28) < 0.01
+    assert centre == {
+        "layer": "streets",
+        "centre": 1,
+        "districts": ["Old \u202etown"],
+        "people": 60_000.0,
+        "area_km2": 1,
+        "per_km2": 60_000.0,
+    }
+
+
+def test_no_urban_centre(town, run) -> None:
+    """That there is none is said; and that nobody is counted is a fault of the question."""
+    done = run("check", ".", "--urban", "--people", "weight")
+    assert done.returncode == 0
+    assert "no urban centre" in done.stdout
+    assert (
+        json.loads(run("check", ".", "--urban", "--people", "weight", "--json").stdout)["urban_centres"] == []
+    )
+    done = run("check", ".", "--urban")
+    assert (done.returncode, "no column 'people' counts people" in done.stderr) == (2, True)
+    done = run("check", ".", "--people", "weight")
+    assert (done.returncode, "--urban" in done.stderr) == (2, True)
+
+
+def test_what_is_there_as_json(town, run) -> None:
+    """Alone on stdout, with the map's name on stderr; faults are in it with their places."""
+    done = run("check", ".", "--json", "--map", "map.html")
+    assert (done.returncode, "map.html" in done.stderr) == (0, True)
+    found = json.loads(done.stdout)
+    assert found["faults"] == []
+    assert found["sites"] == {"candidate": 3}
+    assert (found["standards"]["near"]["demand_points"], found["standards"]["near"]["weight"]) == (4, 100.0)
+    assert [source["name"] for source in found["inputs"]] == ["scenario.toml", "demand.csv", "sites.csv"]
+    assert "urban_centres" not in found
+    (town / "demand.csv").write_text(DEMAND, encoding="utf-8")
+    done = run("check", ".", "--json", "--urban")
+    found = json.loads(done.stdout)
+    assert done.returncode == 2
+    (negative,) = (fault for fault in found["faults"] if fault["message"] == "-3 is negative")
+    assert (negative["row"], negative["position"]) == (3, [113.0, 28.02])
+    assert "urban_centres" not in found
+
+
+DOUBTFUL = """
+existing = [{ name = "own", file = "own.csv", source = "table" },
+            { name = "other", file = "other.csv", source = "table" }]
+exclude = [{ file = "park.geojson" }]
+"""
+
+
+@pytest.fixture
+def doubtful(town):
+    """A station that two files have, and a required site in an excluded area."""
+    (town / "own.csv").write_text("id,lon,lat\n1,113.1,28\n", encoding="utf-8")
+    (town / "other.csv").write_text("id,lon,lat\n7,113.2,28\n8,113.1001,28\n", encoding="utf-8")
+    ring = [[113.05, 28.0], [113.06, 28.0], [113.06, 28.01], [113.05, 28.01], [113.05, 28.0]]
+    park = {"type": "Polygon", "coordinates": [ring]}
+    (town / "park.geojson").write_text(json.dumps(park), encoding="utf-8")
+    sites = (town / "sites.csv").read_text(encoding="utf-8").replace("cost\n", "cost,status\n")
+    sites = sites.replace(",1\n", ",1,candidate\n") + "in,113.055,28.005,parking,1,required\n"
+    (town / "sites.csv").write_text(sites, encoding="utf-8")
+    text = (town / "scenario.toml").read_text(encoding="utf-8")
+    (town / "scenario.toml").write_text(DOUBTFUL + text, encoding="utf-8")
+    return town
+
+
+def test_doubtful_places_are_on_the_map(doubtful, run) -> None:
+    """Where nothing is wrong, the rows that warnings are about are marked, and told in the table."""
+    done = run("check", ".", "--map", "map.html")
+    assert done.returncode == 0
+    assert "the doubtful ones are in map.html" in done.stdout
+    page = Page((doubtful / "map.html").read_text(encoding="utf-8"))
+    assert "Nothing is wrong with these layers. 2 doubts; 2 with a place on the map." in page.text
+    assert "What is doubtful" in page.text
+    assert {circle["id"] for circle in page.all("circle") if "id" in circle} == {"place-1", "place-2"}
+    assert run("check", ".", "--map", "places.geojson").returncode == 0
+    features = json.loads((doubtful / "places.geojson").read_text(encoding="utf-8"))["features"]
+    found = {row["properties"]["layer"]: row for row in features}
+    assert {row["properties"]["is"] for row in features} == {"doubtful"}
+    assert found["other"]["properties"]["message"] == "other-8 seems to be own-1, 9.8 m away"
+    assert found["other"]["properties"]["row"] == 2
+    assert found["other"]["geometry"]["coordinates"] == [113.1001, 28]
+    assert found["parking"]["properties"]["message"] == "in lies in an excluded area, and stays"
+    assert found["parking"]["properties"]["row"] == 4
+    assert found["parking"]["geometry"]["coordinates"] == [113.055, 28.005]
+    listed = json.loads(run("check", ".", "--json").stdout)["doubtful"]
+    assert [row["message"] for row in listed] == [row["properties"]["message"] for row in features]
+
+
+def test_faults_come_before_doubts(doubtful, run) -> None:
+    """Where something is wrong, that is what the map shows."""
+    (doubtful / "demand.csv").write_text(DEMAND, encoding="utf-8")
+    assert run("check", ".", "--map", "places.geojson").returncode == 2
+    features = json.loads((doubtful / "places.geojson").read_text(encoding="utf-8"))["features"]
+    assert {row["properties"]["is"] for row in features} == {"wrong"}
 
 
 @pytest.mark.parametrize(

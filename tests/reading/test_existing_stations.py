@@ -136,6 +136,13 @@ def test_stations_of_two_sources(town, merge, ids) -> None:
     assert f"that count: {len(ids)} of {len(ids)}" in other
 
 
+def test_a_source_may_have_any_name(town) -> None:
+    """None of them is the one that stands for all sources above."""
+    second = {"name": "above", "file": "ocm.json", "source": "openchargemap", "merge": "50 m"}
+    found = standing(town.read(existing=[table(), second]))
+    assert list(found) == [*(f"city-{number}" for number in range(1, 6)), "ocm-8"]
+
+
 def test_openstreetmap_and_ocpi(town) -> None:
     """Features of OpenStreetMap that are no stations are left out; an OCPI file is read beside them."""
     features = gpd.GeoDataFrame(
@@ -251,6 +258,9 @@ def test_the_same_id_in_two_files_of_a_source(town) -> None:
     assert any("2 of 4 stations, merged, 1 fewer" in note for note in problem.notes)
     (doubt,) = problem.warnings
     assert "too far apart to be one: 1, such as ocm-8 is now ocm-8-2" in doubt
+    (place,) = problem.doubtful
+    assert (place.file, place.row, place.position) == ("later.json", 2, (113.3, 28.0))
+    assert place.message.endswith("ocm-8 is now ocm-8-2")
 
 
 def test_an_id_is_known_after_its_station_was_merged(town) -> None:
@@ -267,16 +277,6 @@ def test_an_id_is_known_after_its_station_was_merged(town) -> None:
     assert list(standing(problem)) == [*(f"city-{number}" for number in range(1, 6)), "ocm-8"]
 
 
-def test_doubts_about_a_file_of_stations_are_no_counts(town) -> None:
-    """What was repaired in a table of stations is a warning, as it is in any layer."""
-    bowtie = Polygon([(113.0, 28.0), (113.01, 28.01), (113.01, 28.0), (113.0, 28.01)])
-    gpd.GeoDataFrame({"code": [1]}, geometry=[bowtie], crs=4326).to_file(town.folder / "lots.gpkg")
-    (doubt,) = town.read(existing=[table(file="lots.gpkg")]).warnings
-    assert doubt.startswith("lots.gpkg: polygons that cross or touch themselves: 1 of 1 polygon;")
-
-
-def test_a_file_outside_the_folder_is_not_read(town) -> None:
-    """As for every layer."""
 @pytest.mark.parametrize(
     ("operators", "merge", "ids"),
     [
@@ -311,6 +311,20 @@ def test_one_ocpi_file_of_many_operators(town) -> None:
     assert "the id 'ocpi-enbw-L1' is given more than once" in said[0]
 
 
+def test_doubts_about_a_file_of_stations_are_no_counts(town) -> None:
+    """What was repaired in a table of stations is a warning, as it is in any layer."""
+    bowtie = Polygon([(113.0, 28.0), (113.01, 28.01), (113.01, 28.0), (113.0, 28.01)])
+    gpd.GeoDataFrame({"code": [1]}, geometry=[bowtie], crs=4326).to_file(town.folder / "lots.gpkg")
+    problem = town.read(existing=[table(file="lots.gpkg")])
+    (doubt,) = problem.warnings
+    assert doubt.startswith("lots.gpkg: polygons that cross or touch themselves: 1 of 1 polygon;")
+    (place,) = problem.doubtful
+    assert str(place).startswith("lots.gpkg, layer city, row 1, column geometry: crosses or touches itself")
+    assert place.position == pytest.approx((113.005, 28.005), abs=1e-6)
+
+
+def test_a_file_outside_the_folder_is_not_read(town) -> None:
+    """As for every layer."""
     file = "../stations.csv"
     assert "outside the scenario's folder" in faults(town.read, existing=[table(file=file)])[0]
 

@@ -26,7 +26,7 @@ from scipy.sparse.csgraph import connected_components
 from chargeplan.errors import Fault, InputError
 from chargeplan.kernels import coverage_distances
 from chargeplan.prepare.features import positions
-from chargeplan.units import format_count
+from chargeplan.units import format_count, format_distance
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -97,7 +97,7 @@ def join(
     -------
     GeoDataFrame
         ``attrs["remarks"]`` holds those of the tables, and how many stations are in several sources;
-        ``attrs["doubts"]`` what is doubtful.
+        ``attrs["doubts"]`` what is doubtful, and ``attrs["doubtful"]`` of which rows, from 0.
 
     Raises
     ------
@@ -120,24 +120,40 @@ def join(
     if len(set(stations["source"])) > 1:
         said = f"in another source as well: {both:,} of {format_count(len(stations), 'station')}, {fate}"
         (remarks if merged or not both else doubts).append(said)
-    doubts += _told_apart(result)
-    result.attrs = {"remarks": tuple(remarks), "doubts": tuple(doubts)}
+    renamed = _told_apart(result)
+    if renamed:
+        far = "ids that stations of two sources have, too far apart to be one"
+        doubts.append(f"{far}: {len(renamed):,}, such as {next(iter(renamed.values()))}")
+    says = "has the id of another station, too far apart to be one"
+    doubtful = {at: f"{says}: {new}" for at, new in renamed.items()}
+    if not merged:
+        doubtful |= _twice(stations, pairs)
+    result.attrs = {"remarks": tuple(remarks), "doubts": tuple(doubts), "doubtful": doubtful}
     return result
 
 
-def _told_apart(stations: gpd.GeoDataFrame) -> list[str]:
-    """Give stations whose id an earlier one has, elsewhere, an id of their own, and say so."""
+def _twice(stations: gpd.GeoDataFrame, pairs: pd.DataFrame) -> dict[int, str]:
+    """Say of the later station of every pair which one it seems to be."""
     ids = stations["id"].tolist()
-    taken, renamed = set(ids), []
+    found = zip(pairs["first"].tolist(), pairs["second"].tolist(), pairs["distance_m"].tolist(), strict=True)
+    return {
+        second: f"{ids[second]} seems to be {ids[first]}, {format_distance(metres)} away"
+        for first, second, metres in found
+    }
+
+
+def _told_apart(stations: gpd.GeoDataFrame) -> dict[int, str]:
+    """Give stations whose id an earlier one has, elsewhere, an id of their own, and say so by their rows."""
+    ids = stations["id"].tolist()
+    taken, renamed = set(ids), dict[int, str]()
     for at in np.flatnonzero(stations["id"].duplicated().to_numpy()).tolist():
         suffixed = (f"{ids[at]}-{number}" for number in count(2))
         own = next(name for name in suffixed if name not in taken)
-        renamed.append(f"{ids[at]} is now {own}")
+        renamed[at] = f"{ids[at]} is now {own}"
         taken.add(own)
         ids[at] = own
     stations["id"] = ids
-    far = "ids that stations of two sources have, too far apart to be one"
-    return [f"{far}: {len(renamed):,}, such as {renamed[0]}"] if renamed else []
+    return renamed
 
 
 def _without_attrs(table: gpd.GeoDataFrame) -> gpd.GeoDataFrame:

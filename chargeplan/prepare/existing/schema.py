@@ -17,7 +17,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING
 
 import geopandas as gpd
@@ -94,7 +94,7 @@ def station_table(
     -------
     GeoDataFrame
         With the columns of this module's table; ``attrs["rows"]`` are the numbers, and
-        ``attrs["doubts"]`` says what was repaired of the geometry.
+        ``attrs["doubts"]`` says what was repaired of the geometry, ``attrs["doubtful"]`` of which rows.
 
     Raises
     ------
@@ -110,7 +110,12 @@ def station_table(
     _note_ids(frame, numbers, faults)
     if faults.found:
         raise InputError(faults.found)
-    frame.attrs = {"remarks": tuple(remarks), "doubts": doubts, "rows": numbers.tolist()}
+    frame.attrs = {
+        "remarks": tuple(remarks),
+        "doubts": doubts,
+        "doubtful": tuple(faults.doubtful),
+        "rows": numbers.tolist(),
+    }
     return frame
 
 
@@ -126,6 +131,9 @@ def _settled(
     for fault in read.faults.found:
         row = None if fault.row is None else int(rows[fault.row - 1])
         faults.add(fault.message, row=row, column=fault.column)
+    for doubt in read.faults.doubtful:
+        row = None if doubt.row is None else int(rows[doubt.row - 1])
+        faults.doubtful.append(replace(doubt, row=row))
     faults.place(rows, positions(read.frame))
     return read.frame, read.remarks
 

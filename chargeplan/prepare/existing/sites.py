@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 def read_existing(
     layers: Sequence[ExistingLayer], files: Files
-) -> tuple[list[tuple[Features, Sites]], list[str], list[str]]:
+) -> tuple[list[tuple[Features, Sites]], list[str], list[str], list[Fault]]:
     """Read the stations that stand.
 
     Parameters
@@ -46,6 +46,8 @@ def read_existing(
         What is doubtful: in the files, and of stations that several of them have.
     list of str
         How many stations there are, are known twice, are left out and why, and count.
+    list of Fault
+        The stations that are doubtful, with their places.
 
     Raises
     ------
@@ -61,7 +63,7 @@ def read_existing(
             faults += error.faults
     if faults:
         raise InputError(faults)
-    together, doubts, notes = _together(layers, tables)
+    together, doubts, notes, doubtful = _together(layers, tables)
     read = []
     for number, layer in enumerate(layers):
         left = together[together["entry"] == number].reset_index(drop=True)
@@ -72,9 +74,12 @@ def read_existing(
         stations += f", merged into those above: {merged:,}" if merged else ""
         notes.append(f"{_named(layer)}: {'; '.join([stations, *said])}")
         doubts += [f"{layer.file}: {doubt}" for doubt in tables[number].attrs["doubts"]]
+        doubtful += [
+            replace(doubt, file=layer.file, layer=layer.name) for doubt in tables[number].attrs["doubtful"]
+        ]
         if len(found):
             read.append(_as_sites(layer, found))
-    return read, doubts, notes
+    return read, doubts, notes, doubtful
 
 
 def _named(layer: ExistingLayer) -> str:
@@ -156,6 +161,7 @@ def _of_openstreetmap(layer: ExistingLayer, files: Files) -> gpd.GeoDataFrame:
     table.attrs = {
         "remarks": (*said["remarks"], *left_out),
         "doubts": (*features.remarks, *said["doubts"]),
+        "doubtful": tuple(features.faults.doubtful),  # the others were points by then
         "rows": rows.tolist(),
     }
     return table
@@ -168,20 +174,34 @@ def _in_file(fault: Fault, rows: list[int]) -> Fault:
 
 def _together(
     layers: Sequence[ExistingLayer], tables: Sequence[gpd.GeoDataFrame]
-) -> tuple[gpd.GeoDataFrame, list[str], list[str]]:
+) -> tuple[gpd.GeoDataFrame, list[str], list[str], list[Fault]]:
     """Add one source after the other; those above count as one that every station may be in already."""
     known, doubts, notes = _plain(tables[0]), [], []
+    doubtful: list[Fault] = []
     for layer, table in zip(layers[1:], tables[1:], strict=True):
         rule = existing.SameStation() if layer.merge_m is None else _within(layer.merge_m)
         merged = layer.merge_m is not None
         if not merged:
             _refuse_shared(layer, known, table)
-        known = existing.join([known.assign(source="above"), _plain(table)], rule, merged=merged)
+        known = existing.join(
+            [known.assign(source=""), _plain(table)], rule, merged=merged
+        )  # no layer's name
         who = f"{_named(layer)} and those above"
         notes += [f"{who}: {remark}" for remark in known.attrs["remarks"]]
         doubts += [f"{who}: {doubt}" for doubt in known.attrs["doubts"]]
+        doubtful += _doubtful(layer, known)
         known = _plain(known)
-    return known, doubts, notes
+    return known, doubts, notes, doubtful
+
+
+def _doubtful(layer: ExistingLayer, known: gpd.GeoDataFrame) -> list[Fault]:
+    """Place the stations of a source that something is said of, by their rows in the table of all."""
+    said: dict[int, str] = known.attrs["doubtful"]
+    own = np.flatnonzero((known["source"] == layer.name).to_numpy())
+    rows, faults = known["row"].to_numpy(dtype=np.int64)[own], Faults(layer.file, layer.name)
+    faults.locate(rows, positions(known)[own])
+    faults.doubt_rows(np.isin(own, list(said)), rows, lambda at: said[int(own[at])])
+    return faults.doubtful
 
 
 def _refuse_shared(layer: ExistingLayer, known: gpd.GeoDataFrame, table: gpd.GeoDataFrame) -> None:
