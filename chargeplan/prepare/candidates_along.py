@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 # what the middle of these may still be off is kept back.
 _SHORT = 0.005  # degrees
 _SLACK = 1e-4
+_MOST_SITES = 5_000_000
 
 
 def sites_along(
@@ -62,7 +63,7 @@ def sites_along(
     Raises
     ------
     InputError
-        The lines are wrong, all of which is named, or the spacing is none.
+        The lines are wrong, all of which is named, the spacing is none, or there would be too many sites.
     """
     if not 0 < spacing < np.inf:
         raise InputError(f"spacing = {spacing} must be metres, more than 0")
@@ -79,6 +80,9 @@ def sites_along(
     )
     whole, names = _merged(np.asarray(frame.geometry.array, dtype=object), of)
     polylines = Polylines.of(shapely.segmentize(whole, _SHORT))
+    expected = float(polylines.along()[polylines.last].sum()) / spacing
+    if expected > _MOST_SITES:
+        raise InputError(f"there would be {expected:,.0f} sites along the lines; make the spacing larger")
     stepped, added = polylines.with_steps(spacing * (1.0 - _SLACK), 1.0)
     ends = np.zeros(len(stepped.vertices), dtype=bool)
     ends[stepped.first] = ends[stepped.last] = True

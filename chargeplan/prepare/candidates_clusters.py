@@ -13,7 +13,7 @@ import numpy as np
 from chargeplan.errors import Fault, InputError
 from chargeplan.prepare.candidates_table import site_table
 from chargeplan.prepare.features import positions
-from chargeplan.prepare.plane import equal_area, to_plane
+from chargeplan.prepare.plane import equal_area_around, to_plane
 
 if TYPE_CHECKING:
     import geopandas as gpd
@@ -144,8 +144,7 @@ def _given(places: gpd.GeoDataFrame, weight: str | None) -> tuple[Floats, Floats
     if faults:
         raise InputError(faults)
     where = positions(places)
-    bounds = np.concatenate([where.min(axis=0), where.max(axis=0)])
-    return where, to_plane(where, equal_area(bounds)), mass
+    return where, to_plane(where, equal_area_around(where)), mass
 
 
 def _sites(where: Floats, plane: Floats, mass: Floats, label: Ints, name: str, kind: str) -> gpd.GeoDataFrame:

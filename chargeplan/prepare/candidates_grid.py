@@ -12,7 +12,7 @@ from chargeplan.errors import InputError
 from chargeplan.prepare import columns
 from chargeplan.prepare.candidates_table import site_table
 from chargeplan.prepare.features import POLYGONS, load
-from chargeplan.prepare.plane import equal_area, shapes_to_plane, to_degrees
+from chargeplan.prepare.plane import corners, equal_area_around, shapes_to_plane, to_degrees
 from chargeplan.scenario.tables import Layer
 
 if TYPE_CHECKING:
@@ -75,8 +75,9 @@ def sites_on_grid(
     ids = columns.ids(features, None)
     if features.faults.found:
         raise InputError(features.faults.found)
-    plane = equal_area(features.bounds)
-    shapes = shapes_to_plane(np.asarray(features.frame.geometry.array), plane)
+    given = np.asarray(features.frame.geometry.array, dtype=object)
+    plane = equal_area_around(corners(given))
+    shapes = shapes_to_plane(given, plane)
     points, holder = _inside(shapes, _step(spacing, pattern))
     missed = np.setdiff1d(np.arange(len(shapes)), holder)
     held = _first_holders(shapes, points)

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     OpenLayer: TypeAlias = Callable[[Layer], gpd.GeoDataFrame]
 
 DECIMALS = 7  # about a centimetre; rounded once, here, so that what is computed is what is written
-_HALF = 180.0  # degrees; what is wider was drawn across the 180th meridian
+_HALF = 180.0  # degrees; a part that is wider was drawn across the 180th meridian
 WGS84 = pyproj.CRS("EPSG:4326")
 POINTS = ("Point", "MultiPoint", "Polygon", "MultiPolygon")
 LINES = ("LineString", "MultiLineString")
@@ -229,6 +229,9 @@ def _whole(
     broken = ~absent & ~wrong & _has_nonfinite(geometry)
     bounds = np.where(broken[:, None], np.nan, shapely.bounds(geometry))
     wide = ~absent & ~wrong & (bounds[:, 2] / 2 - bounds[:, 0] / 2 > _HALF / 2)  # halves do not overflow
+    for at in np.flatnonzero(wide):  # it may be split there already
+        west, _, east, _ = shapely.bounds(shapely.get_parts(geometry[at])).T
+        wide[at] = (east / 2 - west / 2 > _HALF / 2).any()
     says = "is more than 180 degrees wide: split it where it crosses the 180th meridian"
     faults.add_rows(wide, rows, lambda _: says, column="geometry")
     faults.add_rows(broken, rows, lambda _: "the position is missing or not a number", column="geometry")

@@ -18,7 +18,7 @@ from chargeplan.errors import InputError
 from chargeplan.prepare import columns
 from chargeplan.prepare.features import POLYGONS, WGS84, load
 from chargeplan.prepare.people_whole import whole_people_by_area
-from chargeplan.prepare.plane import equal_area, shapes_to_plane, to_degrees
+from chargeplan.prepare.plane import corners, equal_area_around, shapes_to_plane, to_degrees
 from chargeplan.scenario.tables import Layer
 
 if TYPE_CHECKING:
@@ -82,8 +82,9 @@ def spread_people(
     ids = columns.ids(features, id)
     if features.faults.found:
         raise InputError(features.faults.found)
-    plane = equal_area(features.bounds)
-    parts = _cut(shapes_to_plane(np.asarray(features.frame.geometry.array), plane), cell)
+    shapes = np.asarray(features.frame.geometry.array, dtype=object)
+    plane = equal_area_around(corners(shapes))
+    parts = _cut(shapes_to_plane(shapes, plane), cell)
     held = _divided(total, parts, whole=whole)
     some = held > 0
     names = [f"{ids[a]}:{c}:{r}" for a, c, r in zip(*parts.take(some).places(), strict=True)]

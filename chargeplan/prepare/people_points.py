@@ -10,7 +10,7 @@ import pandas as pd
 
 from chargeplan.errors import InputError
 from chargeplan.prepare.features import WGS84, positions
-from chargeplan.prepare.plane import equal_area, to_degrees, to_plane
+from chargeplan.prepare.plane import equal_area_around, to_degrees, to_plane
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -46,7 +46,7 @@ def gather_people(
     if not 0 < cell < np.inf:
         raise InputError(f"cell = {cell} must be metres, more than 0")
     where = positions(places)
-    plane = equal_area(np.concatenate([where.min(axis=0), where.max(axis=0)]))
+    plane = equal_area_around(where)
     place = to_plane(where, plane)
     square = np.floor(place / cell).astype(np.int64)
     keys = {"column": square[:, 0], "row": square[:, 1]}

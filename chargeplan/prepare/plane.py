@@ -9,6 +9,7 @@ import pyproj
 import shapely
 
 from chargeplan.prepare.features import DECIMALS, WGS84
+from chargeplan.prepare.polylines import west_of_antimeridian
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -24,10 +25,22 @@ def equal_area(bounds: Floats) -> pyproj.CRS:
     Parameters
     ----------
     bounds
-        West, south, east, north in degrees, WGS-84.
+        West, south, east, north in degrees, WGS-84; of a region across the antimeridian the east lies beyond
+        180.
     """
     lon, lat = np.round((bounds[:2] + bounds[2:]) / 2.0, 3)
     return pyproj.CRS(f"+proj=laea +lat_0={lat} +lon_0={lon} +ellps=WGS84 +units=m +no_defs")
+
+
+def equal_area_around(where: Floats) -> pyproj.CRS:
+    """Make that projection around (N, 2) positions, also where they lie on both sides of the antimeridian."""
+    whole = where + np.where(west_of_antimeridian(where), [360.0, 0.0], 0.0)
+    return equal_area(np.concatenate([whole.min(axis=0), whole.max(axis=0)]))
+
+
+def corners(shapes: npt.NDArray[np.object_]) -> Floats:
+    """List the south-western and north-eastern corners of all parts of geometries, (2 P, 2) degrees."""
+    return np.asarray(shapely.bounds(shapely.get_parts(shapes)).reshape(-1, 2))
 
 
 def to_plane(degrees: Floats, plane: pyproj.CRS) -> Floats:

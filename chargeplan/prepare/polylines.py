@@ -163,7 +163,7 @@ class Segments:
     def of(cls, lines: Polylines) -> Segments:
         """Take the segments out of lines."""
         first = np.flatnonzero(np.diff(lines.line, append=-1) == 0)
-        vertices = lines.vertices + np.where(_west_of_antimeridian(lines.vertices), [360.0, 0.0], 0.0)
+        vertices = lines.vertices + np.where(west_of_antimeridian(lines.vertices), [360.0, 0.0], 0.0)
         begin, end = vertices[first], vertices[first + 1]
         lon, lat = vertices.T
         stretch = float(np.cos(np.radians(np.abs(lat).max(initial=0.0))))
@@ -172,7 +172,7 @@ class Segments:
         return cls(first, begin, end, middle, stretch, shapely.STRtree(shapely.linestrings(plane)))
 
 
-def _west_of_antimeridian(positions: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
+def west_of_antimeridian(positions: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
     """(P, 1) bool, the places west of 180 degrees where all of them span less around it than around 0."""
     lon = positions[:, :1]
     west = lon < 0

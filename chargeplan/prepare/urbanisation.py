@@ -27,7 +27,7 @@ from scipy import ndimage
 
 from chargeplan.errors import InputError
 from chargeplan.prepare.features import WGS84, positions
-from chargeplan.prepare.plane import equal_area, to_degrees, to_plane
+from chargeplan.prepare.plane import equal_area_around, to_degrees, to_plane
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -171,8 +171,7 @@ def squares(people: gpd.GeoDataFrame, column: str = "people", plane: object = No
     where = positions(people) if placed else np.full((1, 2), np.nan)
     if not np.isfinite(where).all() or not (np.isfinite(weight) & (weight >= 0)).all():
         raise InputError("the degree of urbanisation needs places with positions and numbers of at least 0")
-    bounds = np.concatenate([where.min(axis=0), where.max(axis=0)])
-    crs = equal_area(bounds) if plane is None else _plane(plane)
+    crs = equal_area_around(where) if plane is None else _plane(plane)
     cell = np.floor(to_plane(where, crs) / SQUARE)
     if not np.isfinite(cell).all():
         raise InputError(f"some places have no position in the plane {crs.name}")

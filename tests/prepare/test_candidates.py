@@ -151,7 +151,11 @@ def test_no_stretch_is_longer_than_the_spacing(vertices, spacing):
 
 @pytest.mark.parametrize(
     ("options", "says"),
-    [({"spacing": 0}, "more than 0"), ({"spacing": 10, "road": "nr"}, "no such column")],
+    [
+        ({"spacing": 0}, "more than 0"),
+        ({"spacing": 10, "road": "nr"}, "no such column"),
+        ({"spacing": 0.001}, "make the spacing larger"),
+    ],
 )
 def test_corridors_that_cannot_be(options, says):
     """What is asked is checked, and so are the lines."""
@@ -174,6 +178,31 @@ def test_a_grid_leaves_no_gap(pattern, share):
     assert tree.query(where, k=2)[0][:, 1].min() == pytest.approx(1_000, abs=1)
     density = 1e6 if pattern == "square" else 1e6 * np.sqrt(0.75)
     assert len(sites) == pytest.approx(18_000 * 14_000 / density, rel=0.1)
+
+
+def test_a_grid_across_the_antimeridian_is_even():
+    """Areas on both sides of the 180th meridian, split there, are filled like one."""
+    split = shapely.MultiPolygon([shapely.box(179.9, -17, 180, -16.8), shapely.box(-180, -17, -179.9, -16.8)])
+    sites = sites_on_grid(gpd.GeoDataFrame(geometry=[split], crs=4326), 1_000.0, pattern="square")
+    position = shapely.get_coordinates(sites.geometry.array)
+    area = abs(GEOD.geometry_area_perimeter(shapely.box(0, -17, 0.2, -16.8))[0])
+    assert len(sites) == pytest.approx(area / 1e6, rel=0.05)
+    assert set(np.sign(position[:, 0])) == {-1.0, 1.0}
+    one, other = position[:-1], position[1:]
+    steps = GEOD.inv(*one.T, *other.T)[2]
+    assert np.median(steps) == pytest.approx(1_000, abs=2)
+
+
+def test_clusters_across_the_antimeridian_are_one():
+    """A heap of places on both sides of the 180th meridian is one cluster."""
+    random = np.random.default_rng(5)
+    lon = 180 + random.normal(0, 0.002, 40)
+    lon = np.where(lon > 180, lon - 360, lon)
+    where = gpd.points_from_xy(
+        np.append(lon, 179.0 + random.normal(0, 0.002, 20)), random.normal(-17, 0.002, 60)
+    )
+    sites = clusters_by_density(gpd.GeoDataFrame(geometry=where, crs=4326), 8, reach=800)
+    assert sorted(sites["places"]) == [20, 40]
 
 
 def test_every_area_has_a_site():
