@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -26,7 +27,7 @@ _FIRST_BYTES = {
     ".kml": b"<",
 }
 _PIECE = 2**20  # bytes that are hashed at a time
-_SIDECARS = (".shp", ".shx", ".dbf", ".prj", ".cpg")
+_PARTS = (".shp", ".shx", ".dbf", ".prj", ".cpg")  # of a Shapefile, all that says something of its layer
 
 
 def fault(path: Path, message: str, row: int | None = None) -> InputError:
@@ -66,14 +67,20 @@ def check_file(path: Path) -> None:
         raise fault(path, f"is not what its suffix {suffix} says")
 
 
-def check_geojson(path: Path) -> None:
+def check_geojson(path: Path) -> list[int | float | str | None]:
     """Check that a file is JSON, and names its CRS rather than linking to it, since GDAL follows such links.
+
+    Returns
+    -------
+    list of int, float, str or None
+        The ids of the features, in their order: GDAL makes a column of them only where all are text.
 
     Raises
     ------
     InputError
         It is no JSON, or an object in it has a `crs` of another type than ``"name"``.
     """
+    ids: list[int | float | str | None] = []
 
     def types(members: list[tuple[str, JSONValue]]) -> frozenset[str]:
         """Keep the types of an object alone; compare keys as GDAL does: whatever their case, up to a NUL."""
@@ -81,7 +88,11 @@ def check_geojson(path: Path) -> None:
         for key, value in read:
             if key == "crs" and isinstance(value, frozenset) and value != {"name"}:
                 raise fault(path, 'its "crs" is not given by name; only {"type": "name", ...} is read')
-        return frozenset(str(value) for key, value in read if key == "type")
+        kinds = frozenset(str(value) for key, value in read if key == "type")
+        if kinds == {"Feature"}:
+            given = dict(members).get("id")
+            ids.append(given if isinstance(given, int | float | str) else None)
+        return kinds
 
     try:
         json.loads(path.read_bytes().decode("utf-8-sig"), object_pairs_hook=types)
@@ -91,14 +102,20 @@ def check_geojson(path: Path) -> None:
         raise not_utf8(path, error) from None
     except (ValueError, RecursionError) as error:
         raise fault(path, f"cannot be read: is no JSON: {error}") from None
+    return ids
+
+
+def shapefile_parts(path: Path) -> dict[str, Path]:
+    """Find the parts of a Shapefile by their suffixes, which GDAL reads in small and in capital letters."""
+    named = {suffix: [path.with_suffix(suffix), path.with_suffix(suffix.upper())] for suffix in _PARTS[1:]}
+    there = {suffix: [part for part in parts if os.path.lexists(part)] for suffix, parts in named.items()}
+    return {_PARTS[0]: path} | {suffix: parts[0] for suffix, parts in there.items() if parts}
 
 
 def digest(path: str | PathLike[str]) -> str:
     """Return the SHA-256 of a file, for a Shapefile of all its parts one after the other, in hexadecimal."""
     path = Path(path)
-    parts = [path]
-    if path.suffix.lower() == ".shp":
-        parts = [part for suffix in _SIDECARS if (part := path.with_suffix(suffix)).exists()]
+    parts = list(shapefile_parts(path).values()) if path.suffix.lower() == ".shp" else [path]
     sha256 = hashlib.sha256()
     for part in parts:
         with part.open("rb") as file:  # rasters and extracts are larger than memory has to be

@@ -73,7 +73,7 @@ def read_layer(path: str | PathLike[str], layer: str | None = None) -> gpd.GeoDa
 
 
 def _read_vector(path: Path, layer: str | None) -> gpd.GeoDataFrame:
-    source, options = _harmless(path)
+    source, options, ids = _harmless(path)
     try:
         with warnings.catch_warnings(record=True) as remarks, own_columns():
             warnings.simplefilter("always")
@@ -90,21 +90,23 @@ def _read_vector(path: Path, layer: str | None) -> gpd.GeoDataFrame:
         raise fault(path, "has no geometry")
     if path.suffix.lower() == ".kml":
         frame = placemarks(frame)
+    if "id" not in frame and len(ids) == len(frame) and any(each is not None for each in ids):
+        frame["id"] = ids
     said = dict.fromkeys(str(remark.message) for remark in remarks)
     frame.attrs["remarks"] = (*(text for text in said if not _MIXED.match(text)), *_guessed(path, frame))
     return frame
 
 
-def _harmless(path: Path) -> tuple[str, dict[str, str]]:
-    """Look a file through, and say how GDAL should open it: by what name, with what options."""
+def _harmless(path: Path) -> tuple[str, dict[str, str], list[int | float | str | None]]:
+    """Look a file through; say by what name and options GDAL should open it, and what ids it leaves out."""
     suffix = path.suffix.lower()
     if suffix in _GEOJSON:
-        check_geojson(path)
-        return f"GeoJSON:{path}", {"DATE_AS_STRING": "YES"}  # an id such as 2024-01-05 stays as it is written
+        ids = check_geojson(path)
+        return f"GeoJSON:{path}", {"DATE_AS_STRING": "YES"}, ids  # 2024-01-05 stays as it is written
     check = {".shp": check_shapefile, ".gpkg": check_geopackage, ".kml": check_kml}.get(suffix)
     if check is not None:
         check(path)
-    return str(path), {}
+    return str(path), {}, []
 
 
 def _guessed(path: Path, frame: gpd.GeoDataFrame) -> list[str]:

@@ -7,6 +7,7 @@ unpacks what a few bytes stand for, however much it is. So each format is looked
 from __future__ import annotations
 
 import codecs
+import os
 import re
 import sqlite3
 import struct
@@ -15,7 +16,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 from xml.parsers import expat
 
-from chargeplan.io.files import fault, head
+from chargeplan.io.files import fault, head, shapefile_parts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
 _Answer = TypeVar("_Answer")
 _PARTS = (".shx", ".dbf")  # without which a Shapefile is none
+_INDICES = (".qix", ".sbn", ".sbx", ".idm", ".ind")  # which GDAL reads where they lie beside one
+_UNWRITTEN = ("-wal", "-journal")  # what SQLite keeps beside a database while it is changed, or after a crash
 _CODE_PAGE = re.compile(
     r"(ldid/|ansi[ _-]?|oem[ _-]?|windows[ _-]?|cp)?\d{1,5}|8859[_-]?\d+|utf-?8", re.ASCII
 )
@@ -46,12 +49,11 @@ def check_shapefile(path: Path) -> None:
         folder; its `.cpg` names no encoding.
     """
     folders = {path.parent.resolve(), path.resolve().parent}
-    parts = {}
-    for part in path.parent.iterdir():
-        if part.name.lower().startswith(f"{path.stem.lower()}."):
-            parts[part.suffix.lower()] = part
-            if _resolved(part).parent not in folders:
-                raise fault(path, f"its part {part.name} is a link out of its folder")
+    parts = shapefile_parts(path)
+    indices = [path.with_suffix(suffix) for suffix in (*_INDICES, *map(str.upper, _INDICES))]
+    for part in (*parts.values(), *indices):
+        if _resolved(part).parent not in folders:
+            raise fault(path, f"its part {part.name} is a link out of its folder")
     for suffix in _PARTS:
         if suffix not in parts:
             raise fault(path, f"cannot be read: its part {path.stem}{suffix} is missing")
@@ -109,9 +111,9 @@ def check_geopackage(path: Path, layer: str | None = None) -> None:
     Raises
     ------
     InputError
-        It is shorter than its header says, is no such database, or the layer is a virtual table, has computed
-        columns, or is a view that does more than read the columns of tables, or makes much more of them:
-        reading those would run what the file says.
+        It is shorter than its header says, has changes beside it, is no such database, or the layer is a
+        virtual table, has computed columns, or is a view that does more than read the columns of tables, or
+        makes much more of them: reading those would run what the file says.
     """
     header = head(path, 100)
     if len(header) < 100:
@@ -119,6 +121,10 @@ def check_geopackage(path: Path, layer: str | None = None) -> None:
     page, change, pages, valid = struct.unpack(">16xH6xII60xI4x", header)  # of SQLite's file format
     if change == valid and path.stat().st_size < pages * (65536 if page == 1 else page):
         raise fault(path, "cannot be read: it is cut off")
+    for part in (path.with_name(path.name + suffix) for suffix in _UNWRITTEN):
+        if os.path.lexists(part) and (not part.is_file() or part.stat().st_size):
+            says = f"has changes that still lie in {part.name}: close it in the program that has it"
+            raise fault(path, says)
     if (computed := _asked(path, partial(_computed, layer=layer or ""))) is not None:
         raise fault(path, f"{computed} is computed by SQL in the file, which is not run; save it as a table")
 

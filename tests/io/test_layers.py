@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import sqlite3
+from contextlib import closing
 
 import geopandas as gpd
 import numpy as np
@@ -302,6 +304,19 @@ def test_mixed_column(tmp_path) -> None:
     assert frame.attrs["remarks"] == ()
 
 
+@pytest.mark.parametrize("given", [[7, 9], [7, 7], ["a", "b"], [7, "b"]])
+def test_ids_of_geojson_features(tmp_path, given) -> None:
+    """RFC 7946 has the id beside the properties, as a number or text; a property of that name goes before."""
+    path = tmp_path / "points.geojson"
+    point = {"type": "Point", "coordinates": [1, 2]}
+    rows = [{"type": "Feature", "id": key, "properties": {"n": 1}, "geometry": point} for key in given]
+    path.write_text(json.dumps({"type": "FeatureCollection", "features": rows}), encoding="utf-8")
+    assert read_layer(path)["id"].tolist() == given
+    rows = [{**row, "properties": {"id": f"own {at}"}} for at, row in enumerate(rows)]
+    path.write_text(json.dumps({"type": "FeatureCollection", "features": rows}), encoding="utf-8")
+    assert read_layer(path)["id"].tolist() == ["own 0", "own 1"]
+
+
 def test_several_layers(tmp_path) -> None:
     """Of several layers one must be chosen, and it must be there."""
     path = tmp_path / "all.gpkg"
@@ -321,6 +336,42 @@ def test_digest(tmp_path) -> None:
     before = digest(tmp_path / "points.shp")
     (tmp_path / "points.prj").write_text("", encoding="ascii")
     assert digest(tmp_path / "points.shp") != before
+
+
+def test_shapefile_in_capitals(tmp_path) -> None:
+    """`POINTS.SHP` with its parts is a Shapefile like any other, and its digest is of all of them."""
+    POINTS.to_file(tmp_path / "points.shp")
+    small = digest(tmp_path / "points.shp")
+    for part in list(tmp_path.iterdir()):
+        part.rename(tmp_path / part.name.upper())
+    assert len(read_layer(tmp_path / "POINTS.SHP")) == 2
+    assert digest(tmp_path / "POINTS.SHP") == small
+
+
+def test_shapefile_among_others(tmp_path) -> None:
+    """What is called alike beside a Shapefile is none of its parts: other copies, and folders."""
+    path = tmp_path / "points.shp"
+    POINTS.to_file(path)
+    (tmp_path / "points.old.dbf").write_bytes(b"x")
+    (tmp_path / "points.gdb").mkdir()
+    (tmp_path / "points.zip").symlink_to("/dev/null")
+    assert len(read_layer(path)) == 2
+    path.with_suffix(".dbf").unlink()
+    assert "its part points.dbf is missing" in fault(path)
+
+
+def test_geopackage_with_changes_beside_it(tmp_path) -> None:
+    """What another program has not written into it yet is neither left out nor read unseen."""
+    path = tmp_path / "points.gpkg"
+    POINTS.to_file(path)
+    (tmp_path / "points.gpkg-wal").write_bytes(b"")  # of a program that has only opened it
+    assert len(read_layer(path)) == 2
+    with closing(sqlite3.connect(path)) as editor:
+        editor.execute("PRAGMA journal_mode = WAL")
+        editor.execute("CREATE TABLE note (word TEXT)")
+        editor.commit()
+        assert "has changes that still lie in points.gpkg-wal" in fault(path)
+    assert len(read_layer(path)) == 2
 
 
 def test_tables_are_text(tmp_path) -> None:
