@@ -204,8 +204,7 @@ class _Work:
         if self.run.done() or self._rest().model.coverage.nnz > _LITTLE * self.model.coverage.nnz:
             return
         self._bound_rest()
-        if not self.run.done() and self._counts_work():
-            self._solve_rest(self._first_try())
+        self._try_small()
 
     def _bound_rest(self) -> None:
         """Prove by the linear program of what prices left that no plan is better than what it says."""
