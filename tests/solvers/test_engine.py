@@ -192,7 +192,7 @@ def test_a_run_searched_by_the_clock_does_not_promise_the_same_plan_again() -> N
     matrix = rng.random((500, 200)) < 0.05
     matrix = matrix[matrix.any(axis=1)]
     solution = solvers.set_covering(matrix, time_limit=1.5)
-    assert solution.status == "stopped"
+    assert solution.gap > 0.0  # whether the clock or the backend's own limit came first is chance
     assert not solution.reproducible
 
 
