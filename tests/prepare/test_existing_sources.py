@@ -293,6 +293,26 @@ def test_ocpi_211_is_read(tmp_path):
 
 
 @pytest.mark.parametrize(
+    ("power_type", "volts", "kw"),
+    [
+        ("AC_1_PHASE", 240, 7.7),
+        ("AC_2_PHASE", 230, 14.7),
+        ("AC_2_PHASE_SPLIT", 240, 7.7),
+        ("AC_2_PHASE_SPLIT", 120, 7.7),
+        ("AC_3_PHASE", 230, 22.1),
+        ("AC_3_PHASE", 400, 22.2),
+        ("DC", 400, 12.8),
+    ],
+)
+def test_ocpi_power_by_phases(tmp_path, power_type, volts, kw):
+    """32 A: two phases give twice the power of one, split phase does not: its volts are of both legs."""
+    connector = {"standard": "IEC_62196_T1", "power_type": power_type, "max_voltage": volts}
+    evses = [{"status": "AVAILABLE", "connectors": [connector | {"max_amperage": 32}]}]
+    (row,) = read_ocpi(written(tmp_path, "ocpi.json", [OCPI_22 | {"evses": evses}])).to_dict("records")
+    assert row["plugs"] == (Plug("type1", kw, 1),)
+
+
+@pytest.mark.parametrize(
     ("change", "access", "state"),
     [
         ({"publish": False}, "restricted", "open"),

@@ -49,6 +49,9 @@ _BROKEN = ("INOPERATIVE", "OUTOFORDER")
 # Volts above which a three-phase voltage cannot be the one between line and neutral that OCPI asks for:
 # public networks have 100 to 277. It is taken as the voltage between lines, as many give it.
 _LINE_TO_LINE = 300.0
+# Volts up to which a split-phase voltage is that of one leg, to neutral: 100 to 127 where such networks are.
+# The specification asks for the one between the legs, 200 to 254, which is the whole voltage.
+_ONE_LEG = 150.0
 _DAYS = ("Mo", "Tu", "We", "Th", "Fr", "Sa", "Su")
 _DAY = re.compile(r"[1-7]", re.ASCII)
 _WORD = re.compile(r"\w+")
@@ -183,4 +186,6 @@ def _power(connector: Record) -> float | None:
 def _phases(power_type: str | None, volts: float) -> float:
     if power_type == "AC_3_PHASE":
         return 3.0 if volts <= _LINE_TO_LINE else math.sqrt(3.0)
-    return 2.0 if power_type in {"AC_2_PHASE", "AC_2_PHASE_SPLIT"} else 1.0
+    if power_type == "AC_2_PHASE_SPLIT":
+        return 2.0 if volts <= _ONE_LEG else 1.0
+    return 2.0 if power_type == "AC_2_PHASE" else 1.0
