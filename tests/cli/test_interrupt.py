@@ -14,7 +14,8 @@ from chargeplan.cli.interrupt import Interruption
 from chargeplan.cli.progress import Progress
 with Progress(quiet=False) as progress, Interruption(progress) as interruption:
     print("ready", flush=True)
-    interruption.cancel.wait()
+    while not interruption.cancel.wait(0.01):  # forever would miss a signal just before it
+        pass
 print("stopped", flush=True)
 """
 
@@ -31,11 +32,12 @@ with Progress(quiet=False) as progress, Interruption(progress) as interruption:
 
 # A command that is reading its input.
 READS = """
-import signal, sys
+import sys, time
 from chargeplan.cli import main, request
 def read(self):
     print("ready", flush=True)
-    signal.pause()
+    while True:
+        time.sleep(0.01)  # signal.pause() would miss a signal just before it
 request.Request.read = read
 sys.argv = ["chargeplan", "solve", "czt", "-o", "no-such-folder-is-made"]
 main()
