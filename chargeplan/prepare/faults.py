@@ -31,6 +31,8 @@ class Faults:
         Where the layer's rows are, once that is known: their numbers, ascending, and (N, 2) positions.
     doubtful
         Rows that a warning is about: they are no faults.
+    doubts
+        Such warnings, which count them.
     """
 
     file: str
@@ -38,10 +40,15 @@ class Faults:
     found: list[Fault] = field(default_factory=list)
     places: list[tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]] = field(default_factory=list)
     doubtful: list[Fault] = field(default_factory=list)
+    doubts: list[str] = field(default_factory=list)
 
     def add(self, message: str, *, row: int | None = None, column: str | None = None) -> None:
         """Note one fault."""
         self.found.append(self._placed(message, row, column))
+
+    def doubt(self, message: str, *, row: int | None = None, column: str | None = None) -> None:
+        """Note one row that a warning is about."""
+        self.doubtful.append(self._placed(message, row, column))
 
     def _placed(self, message: str, row: int | None, column: str | None) -> Fault:
         place = (self.file, self.layer, row, column)
@@ -60,11 +67,12 @@ class Faults:
         self.places[:] = [(rows, degrees)]
 
     def place(self, rows: npt.NDArray[np.int64], degrees: npt.NDArray[np.float64]) -> None:
-        """Say where the rows are, as `locate` does, for the faults that were found before as well."""
+        """Say where the rows are, as `locate` does, for what was found or doubted before as well."""
         self.locate(rows, degrees)
-        for at, fault in enumerate(self.found):
-            if fault.row is not None and fault.position is None:
-                self.found[at] = replace(fault, position=self._position(fault.row))
+        for noted in (self.found, self.doubtful):
+            for at, fault in enumerate(noted):
+                if fault.row is not None and fault.position is None:
+                    noted[at] = replace(fault, position=self._position(fault.row))
 
     def _position(self, row: int) -> tuple[float, float] | None:
         for rows, degrees in self.places:

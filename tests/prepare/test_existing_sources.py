@@ -442,6 +442,43 @@ def test_powers_in_watts_are_no_kilowatts(tmp_path):
     assert "row 2, column kw: 22000 is more than a plug gives" in said
 
 
+def test_powers_that_no_plug_has_are_told(tmp_path):
+    """OCPI asks for W: 50 is hardly 50 W. It is taken as it stands, counted, and told with row and place."""
+    powers = [50, 22, 50_000, 50_000_000]
+    connectors = [{"standard": "CHADEMO", "max_electric_power": power} for power in powers]
+    dubious = OCPI_22 | {"id": "LOC2", "evses": [{"status": "AVAILABLE", "connectors": connectors}]}
+    table = read_ocpi(written(tmp_path, "ocpi.json", [OCPI_22, dubious]))
+    assert as_text(table["plugs"].iloc[1]) == "; ".join(
+        f"1 x chademo {kw} kW" for kw in ("50000", "50", "0.05", "0.022")
+    )
+    (said,) = table.attrs["doubts"]
+    assert (
+        "max_electric_power that are hardly meant so, and are taken as they stand: 3, such as row 2: 50 W"
+        in said
+    )
+    assert [doubt.message for doubt in table.attrs["doubtful"]] == [
+        "50 W is less than a plug gives",
+        "22 W is less than a plug gives",
+        "50000000 W is more than a plug gives",
+    ]
+    assert {(doubt.row, doubt.position) for doubt in table.attrs["doubtful"]} == {(2, (3.729944, 51.047599))}
+
+
+def test_powers_that_no_plug_has_are_told_of_every_source(tmp_path):
+    """Open Charge Map, AFDC and a table of one's own have kW; many such rows are counted."""
+    rows = [
+        OCM | {"ID": at, "Connections": [{"ConnectionTypeID": 33, "PowerKW": 50_000}]} for at in range(30)
+    ]
+    table = read_open_charge_map(written(tmp_path, "ocm.json", rows))
+    assert "PowerKW that are hardly meant so, and are taken as they stand: 30" in table.attrs["doubts"][0]
+    assert len(table.attrs["doubtful"]) == 21
+    assert table.attrs["doubtful"][-1].message.startswith("and 10 more like these")
+    afdc = "id,latitude,longitude,ev_ccs_connector_count,ev_ccs_power_output_kw\n5,30.1,-97.1,4,150000\n"
+    assert "150000 kW is more" in read_afdc(written(tmp_path, "afdc.csv", afdc)).attrs["doubts"][0]
+    mine = written(tmp_path, "mine.csv", "lon,lat,kw\n1,2,0.05\n")
+    assert "0.05 kW is less" in read_station_table(mine, "mine").attrs["doubts"][0]
+
+
 def test_columns_in_capitals_are_named(tmp_path):
     """`Name` is not `name`: a doubt says how to have it read, unless it is another key's."""
     path = written(tmp_path, "mine.csv", "lon,lat,Name,ID,Ports\n1,2,Post,7,4\n")

@@ -172,9 +172,9 @@ def _connector(standard: str) -> str:
 
 def _power(connector: Record) -> float | None:
     """Compute kW: stated (2.2), or from voltage and current by the number of phases."""
-    stated = connector.amount("max_electric_power")
-    if stated:
-        return stated / 1000.0
+    stated = connector.kilowatts("max_electric_power", unit="W")
+    if stated is not None:
+        return stated
     volts = connector.amount("max_voltage") or connector.amount("voltage")
     amps = connector.amount("max_amperage") or connector.amount("amperage")
     if not volts or not amps:

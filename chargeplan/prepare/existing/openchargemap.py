@@ -104,7 +104,7 @@ def _operator(record: Record) -> str | None:
 def _plug(connection: Record) -> Plug:
     kind = _reference(connection, "ConnectionType")
     connector = "unknown" if kind is None else _CONNECTORS.get(kind, "other")
-    return Plug(connector, connection.amount("PowerKW") or None, connection.count("Quantity") or None)
+    return Plug(connector, connection.kilowatts("PowerKW"), connection.count("Quantity") or None)
 
 
 def _reference(record: Record, name: str) -> int | None:

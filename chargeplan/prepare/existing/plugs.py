@@ -60,6 +60,7 @@ _ALSO = {
     "nema520": "domestic",
     "nema1450": "domestic",
 }
+LEAST_KW = 1.0  # less than any plug gives to a car: what is stated as less was meant in another unit
 MOST_KW = 5_000.0  # more than any plug gives: what is stated as more was meant in watts, or of many plugs
 _PUNCTUATION = re.compile(r"[\W_]+")
 _PLUG = re.compile(r"\s*(\d+|\?)\s*x\s*(\w+)\s+(\d+(?:\.\d*)?|\?)\s*kW\s*", re.ASCII)

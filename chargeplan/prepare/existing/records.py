@@ -8,13 +8,14 @@ import re
 import reprlib
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from chargeplan.io.files import fault
+from chargeplan.prepare.existing.plugs import LEAST_KW, MOST_KW
 from chargeplan.prepare.faults import MOST_ROWS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from os import PathLike
 
     from chargeplan.prepare.faults import Faults
@@ -36,24 +37,41 @@ _MOST_THINGS = 100_000  # that can be counted at a station
 
 @dataclass(frozen=True)
 class Findings:
-    """What is wrong with the fields of many records, by field."""
+    """What is wrong with the fields of many records, and what is doubtful, by field."""
 
     found: dict[str, list[tuple[int, str]]] = field(default_factory=dict)
+    doubtful: dict[str, list[tuple[int, str]]] = field(default_factory=dict)
 
     def add(self, row: int, name: str, message: str) -> None:
         """Note what is wrong with a field of a row."""
         self.found.setdefault(name, []).append((row, message))
 
+    def doubt(self, row: int, name: str, message: str) -> None:
+        """Note what is hardly meant as a field of a row says it."""
+        self.doubtful.setdefault(name, []).append((row, message))
+
     def tell(self, faults: Faults) -> Faults:
         """Add them to a file's faults: the first of every field by themselves, the others counted."""
         for name, wrong in self.found.items():
-            for row, message in wrong[:MOST_ROWS]:
+            for row, message in _first(wrong):
                 faults.add(message, row=row, column=name)
-            if len(wrong) > MOST_ROWS:
-                row, last = wrong[-1]
-                more = len(wrong) - MOST_ROWS
-                faults.add(f"and {more} more like these; the last: {last}", row=row, column=name)
+        for name, doubtful in self.doubtful.items():
+            row, message = doubtful[0]
+            says = (
+                f"values of {name} that are hardly meant so, and are taken as they stand: {len(doubtful):,}"
+            )
+            faults.doubts.append(f"{says}, such as row {row}: {message}")
+            for row, message in _first(doubtful):
+                faults.doubt(message, row=row, column=name)
         return faults
+
+
+def _first(noted: list[tuple[int, str]]) -> Iterator[tuple[int, str]]:
+    """Name the first ones, and the last for all the others, which are counted."""
+    yield from noted[:MOST_ROWS]
+    if len(noted) > MOST_ROWS:
+        row, last = noted[-1]
+        yield row, f"and {len(noted) - MOST_ROWS} more like these; the last: {last}"
 
 
 @dataclass(frozen=True)
@@ -105,6 +123,17 @@ class Record:
     def amount(self, key: str) -> float | None:
         """Read a number of at least 0."""
         return self._up_to(key, _MOST)
+
+    def kilowatts(self, key: str, *, unit: Literal["W", "kW"] = "kW") -> float | None:
+        """Read what a plug gives, in kW; None where it is 0. What none gives to a car is doubtful."""
+        stated = self.amount(key)
+        if not stated:
+            return None
+        kw = stated / 1000.0 if unit == "W" else stated
+        if not LEAST_KW <= kw <= MOST_KW:
+            says = f"{stated:.10g} {unit} is {'less' if kw < LEAST_KW else 'more'} than a plug gives"
+            self.findings.doubt(self.row, self.within + key, says)
+        return kw
 
     def _up_to(self, key: str, most: float) -> float | None:
         value = self.number(key)

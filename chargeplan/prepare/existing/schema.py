@@ -80,7 +80,7 @@ def station_table(
     geometry
         Their geometries, as many.
     faults
-        What is wrong with their fields, if anything.
+        What is wrong with their fields, or doubtful, if anything.
     rows
         (N,) their numbers in the file, from 1; 1, 2, ... where left out.
     crs, datum
@@ -94,7 +94,8 @@ def station_table(
     -------
     GeoDataFrame
         With the columns of this module's table; ``attrs["rows"]`` are the numbers, and
-        ``attrs["doubts"]`` says what was repaired of the geometry, ``attrs["doubtful"]`` of which rows.
+        ``attrs["doubts"]`` says what is doubtful and what was repaired of the geometry,
+        ``attrs["doubtful"]`` of which rows.
 
     Raises
     ------
@@ -103,16 +104,16 @@ def station_table(
     """
     frame = gpd.GeoDataFrame(_columns(stations), geometry=geometry, crs=crs)
     numbers = np.arange(1, len(frame) + 1) if rows is None else np.array(rows, dtype=np.int64)
-    doubts: tuple[str, ...] = ()
+    repaired: tuple[str, ...] = ()
     if len(frame):
         layer = Layer(file=faults.file, crs=stated_crs, datum=datum)
-        frame, doubts = _settled(frame, numbers, faults, layer)
+        frame, repaired = _settled(frame, numbers, faults, layer)
     _note_ids(frame, numbers, faults)
     if faults.found:
         raise InputError(faults.found)
     frame.attrs = {
         "remarks": tuple(remarks),
-        "doubts": doubts,
+        "doubts": (*faults.doubts, *repaired),
         "doubtful": tuple(faults.doubtful),
         "rows": numbers.tolist(),
     }

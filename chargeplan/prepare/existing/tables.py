@@ -195,11 +195,11 @@ def _plugs(record: Record) -> tuple[Plug, ...]:
 
 
 def _kilowatts(record: Record) -> float | None:
-    value = record.amount("kw")
+    """Read the user's own column: one in watts would let every station through a filter of least kW."""
+    value = record.kilowatts("kw")
     if value is not None and value > MOST_KW:
         record.wrong("kw", f"{value:g} is more than a plug gives: kw is that of one plug, in kW, not in W")
-        return None
-    return value or None
+    return value
 
 
 def _tried(record: Record, key: str, read: Callable[[], Any]) -> Any:
@@ -286,7 +286,7 @@ def _afdc_access(record: Record) -> str | None:
 def _afdc_plugs(record: Record, levels: list[int | None]) -> tuple[Plug, ...]:
     counted = {name: record.count(f"ev_{name}_connector_count") for name in _AFDC_COUNTED}
     if any(counted.values()):
-        powers = {name: record.amount(f"ev_{name}_power_output_kw") or None for name in _AFDC_COUNTED}
+        powers = {name: record.kilowatts(f"ev_{name}_power_output_kw") for name in _AFDC_COUNTED}
         plugs = [Plug(_AFDC_COUNTED[name], powers[name], count) for name, count in counted.items()]
         return gathered(plug for plug in plugs if plug.count)
     listed = (record.text("ev_connector_types") or "").upper().replace(",", " ").split()
