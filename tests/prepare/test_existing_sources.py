@@ -158,6 +158,32 @@ def test_openstreetmap_tags_that_cannot_be_read_are_counted():
         assert f"{what} that cannot be read and count as not stated: 1, such as " in said
 
 
+@pytest.mark.parametrize(
+    ("tags", "counts"),
+    [
+        ({}, True),
+        ({"motorcar": "yes", "bicycle": "yes"}, True),
+        ({"motorcar": "no"}, False),
+        ({"motor_vehicle": "no", "bicycle": "yes"}, False),
+        ({"vehicle": "no", "motorcar": "designated"}, True),
+        ({"bicycle": "yes"}, False),
+        ({"bicycle": "designated", "socket:schuko": "4"}, False),
+        ({"bicycle": "yes", "socket:type2": "2"}, True),
+        ({"bicycle": "yes", "socket:type2": "no"}, False),
+        ({"bicycle": "no"}, True),
+        ({"access": "private"}, True),
+    ],
+)
+def test_openstreetmap_stations_that_no_car_may_use(tags, counts):
+    """Stations for bicycles are left out and counted; the others keep their rows."""
+    table = stations_of_openstreetmap(osm(tags, {}))
+    assert table["id"].tolist() == (["osm-1", "osm-2"] if counts else ["osm-2"])
+    assert table.attrs["rows"] == ([1, 2] if counts else [2])
+    said = ("charging stations left out, as no car may use them: 1",)
+    assert table.attrs["remarks"] == (() if counts else said)
+    assert table.geometry.iloc[-1].x == pytest.approx(9.51)
+
+
 def test_openstreetmap_comes_in_columns_or_as_gdal_has_it():
     """Tags may be columns, or text in `other_tags`; areas count by a point inside."""
     areas = gpd.GeoDataFrame(

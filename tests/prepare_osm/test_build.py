@@ -122,6 +122,20 @@ def test_stations_that_stand_are_kept_and_known_once(write, make, tmp_path):
     assert (problem.sites.status == "existing").sum() == 2
 
 
+def test_stations_for_bicycles_alone_are_told(write, make):
+    """Where no other station stands there is no layer of stations, and the README says why."""
+    nodes = {1: (0, 0), 2: (50, 0), 3: (1, 0.1), 4: (40, 0.1)}
+    nodes |= {10: (1, 1), 11: (1.2, 1), 12: (1.2, 1.2), 13: (1, 1.2)}
+    ways = {
+        1: ([1, 2], {"highway": "residential"}),
+        2: ([10, 11, 12, 13, 10], {"building": "house"}),
+    }
+    tags = {3: {"amenity": "charging_station", "bicycle": "yes"}, 4: {"amenity": "parking"}}
+    built = make(osm=write(nodes, ways, tags, name="bicycles.osm.pbf"))
+    assert not (built / "stations.csv").exists()
+    assert "Charging stations left out, as no car may use them: 1." in (built / "README.md").read_text()
+
+
 def test_a_motorway_becomes_a_corridor_with_a_standard(write, make):
     """A built scenario with a motorway asks for stations along it, and is read without fault."""
     nodes = {number: (10 * number, 0) for number in range(1, 9)} | {20: (40, 3)}

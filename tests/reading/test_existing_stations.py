@@ -170,6 +170,29 @@ def test_openstreetmap_and_ocpi(town) -> None:
     assert any("left out, no charging stations: 1 feature" in said for said in problem.notes)
 
 
+def test_openstreetmap_stations_for_bicycles(town) -> None:
+    """They are left out with a note, and the others keep the numbers of their rows."""
+    features = gpd.GeoDataFrame(
+        {
+            "osm_id": [11, 12, 13, 13],
+            "amenity": ["bench", *["charging_station"] * 3],
+            "motorcar": [None, "no", "yes", None],
+        },
+        geometry=[Point(113.0 + step, 28.1) for step in (0.1, 0.2, 0.3, 0.4)],
+        crs=4326,
+    )
+    layer = {"name": "osm", "file": "osm.gpkg", "source": "openstreetmap"}
+    features.to_file(town.folder / "osm.gpkg")
+    first, second = faults(town.read, existing=[layer])
+    assert "row 3" in first
+    assert "row 4" in second
+    features.iloc[:3].to_file(town.folder / "osm.gpkg")
+    problem = town.read(existing=[layer])
+    assert list(standing(problem)) == ["osm-13"]
+    (note,) = problem.notes
+    assert "1 station; charging stations left out, as no car may use them: 1; left out, no charg" in note
+
+
 def test_the_us_afdc(town) -> None:
     """The US table is read as it is downloaded."""
     head = "Fuel Type Code,Station Name,EV Network,Latitude,Longitude,ID,EV Level2 EVSE Num\n"
@@ -407,12 +430,21 @@ def test_an_extract_of_openstreetmap(town) -> None:
     file = town.folder / "town.osm.pbf"
     writer = osmium.SimpleWriter(str(file))
     tags = {"amenity": "charging_station", "name": "Hall", "capacity": "4"}
-    for number, given in ((1, tags), (2, {"amenity": "parking"})):
+    closed = tags | {"access": "private"}
+    for number, given in (
+        (1, tags),
+        (2, {"amenity": "parking"}),
+        (3, closed),
+        (4, tags | {"bicycle": "yes"}),
+    ):
         node = osmium.osm.mutable.Node(id=number, location=(113.0, 28.0), tags=given, version=1)
         writer.add_node(node)
     writer.close()
     layer = {"name": "osm", "file": "town.osm.pbf", "source": "openstreetmap"}
-    assert standing(town.read(existing=[layer])) == {"osm-n1": 4}
+    problem = town.read(existing=[layer])
+    assert standing(problem) == {"osm-n1": 4}
+    assert "as no car may use them: 1" in problem.notes[0]
+    assert "left out, of access=no, private or the like: 1" in problem.notes[0]
     said = faults(town.read, existing=[{**layer, "file": "none.osm.pbf"}])
     assert said[0].startswith("none.osm.pbf, layer osm:")
 

@@ -1,7 +1,7 @@
 """Charging stations of OpenStreetMap: features tagged `amenity=charging_station`.
 
 Tags are free text. What cannot be read counts as not stated, and is counted in the table's remarks; the tags
-are those of the OpenStreetMap wiki's page on `amenity=charging_station`.
+are those of the OpenStreetMap wiki's page on `amenity=charging_station`. What is not for cars is left out.
 """
 
 from __future__ import annotations
@@ -70,6 +70,8 @@ _ACCESS = (
     | dict.fromkeys(("permit", "members", "residents", "employees", "delivery", "destination"), "restricted")
     | dict.fromkeys(("private", "no"), "private")
 )
+_CAR = ("motorcar", "motor_vehicle", "vehicle")  # the most particular says whether a car may charge
+_ANY_VEHICLE = {"cee", "domestic", "other", "unknown"}  # connectors that charge bicycles, too
 _CLOSED = ("disused", "abandoned", "demolished", "removed")
 _ALWAYS = re.compile(r"24/7|mo-su 00:00-(24:00|00:00)|00:00-24:00", re.ASCII)
 _COUNT = re.compile(r"\d{1,4}", re.ASCII)
@@ -97,7 +99,8 @@ def stations_of_openstreetmap(
     Returns
     -------
     GeoDataFrame
-        With the columns of `schema`; empty where there is no feature.
+        With the columns of `schema`; empty where there is no feature. Stations that no car may use are left
+        out, and counted in the remarks.
 
     Raises
     ------
@@ -105,14 +108,18 @@ def stations_of_openstreetmap(
         A feature has no usable position, or an id is given twice.
     """
     unread = _Unread()
-    stations = [_station(row, tags, unread) for row, tags in enumerate(_tags(features), 1)]
+    kept = {row: tags for row, tags in enumerate(_tags(features), 1) if _is_for_cars(tags)}
+    stations = [_station(row, tags, unread) for row, tags in kept.items()]
+    others = len(features) - len(kept)
+    left_out = [f"charging stations left out, as no car may use them: {others:,}"] if others else []
     return station_table(
         stations,
-        features.geometry.to_numpy(),
+        features.geometry.to_numpy()[[row - 1 for row in kept]],
         Faults(file, SOURCE),
+        rows=list(kept),
         crs=features.crs,
         datum=datum,
-        remarks=unread.remarks(),
+        remarks=[*left_out, *unread.remarks()],
     )
 
 
@@ -156,6 +163,15 @@ def _text(value: Any) -> str | None:
     return str(value).strip() or None
 
 
+def _is_for_cars(tags: Mapping[str, str]) -> bool:
+    """Say whether cars may charge: not where they are forbidden, nor where tags name bicycles alone."""
+    said = next((tags[mode] for mode in _CAR if mode in tags), None)
+    if said is not None:
+        return said != "no"
+    sockets = {_connector(key) for key, value in _sockets(tags)}
+    return tags.get("bicycle") not in {"yes", "designated"} or bool(sockets - _ANY_VEHICLE)
+
+
 def _station(row: int, tags: Mapping[str, str], unread: _Unread) -> Station:
     hours = tags.get("opening_hours")
     ports = tags.get("capacity")
@@ -191,16 +207,25 @@ def _access(tags: Mapping[str, str], unread: _Unread) -> str | None:
     return None if word is None else _ACCESS.get(word.lower())
 
 
-def _plugs(tags: Mapping[str, str], unread: _Unread) -> Iterator[Plug]:
+def _sockets(tags: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    """Find the sockets that there are: keys such as `socket:type2`, and how many."""
     for key, value in tags.items():
         first, _, kind = key.partition(":")
-        if first != "socket" or not kind or ":" in kind or value.lower() in {"no", "0"}:
-            continue
+        if first == "socket" and kind and ":" not in kind and value.lower() not in {"no", "0"}:
+            yield key, value
+
+
+def _connector(key: str) -> str:
+    kind = key.partition(":")[2]
+    return "unknown" if kind == "unknown" else _SOCKETS.get(kind, "other")
+
+
+def _plugs(tags: Mapping[str, str], unread: _Unread) -> Iterator[Plug]:
+    for key, value in _sockets(tags):
         if value.lower() != "yes" and not _COUNT.fullmatch(value):
             unread.note("numbers of sockets", key, value)
         count = int(value) if _COUNT.fullmatch(value) else None
-        connector = "unknown" if kind == "unknown" else _SOCKETS.get(kind, "other")
-        yield Plug(connector, _power(f"{key}:output", tags, unread), count)
+        yield Plug(_connector(key), _power(f"{key}:output", tags, unread), count)
 
 
 def _power(key: str, tags: Mapping[str, str], unread: _Unread) -> float | None:

@@ -139,7 +139,11 @@ def _of_extract(path: Path) -> gpd.GeoDataFrame:
     from chargeplan.prepare.osm.extract import Extract  # noqa: PLC0415 - an extra
     from chargeplan.prepare.osm.places import read_places  # noqa: PLC0415
 
-    return read_places(Extract(path)).stations
+    places = read_places(Extract(path))
+    if closed := places.counts["stations for some only"]:
+        says = f"charging stations left out, of access=no, private or the like: {closed:,}"
+        places.stations.attrs["remarks"] += (says,)
+    return places.stations
 
 
 def _of_openstreetmap(layer: ExistingLayer, files: Files) -> gpd.GeoDataFrame:
@@ -157,7 +161,7 @@ def _of_openstreetmap(layer: ExistingLayer, files: Files) -> gpd.GeoDataFrame:
     except InputError as error:
         raise InputError([_in_file(fault, rows.tolist()) for fault in error.faults]) from None
     left_out = [f"left out, no charging stations: {format_count(others, 'feature')}"] if others else []
-    said = table.attrs
+    said, rows = table.attrs, rows[np.array(table.attrs["rows"], dtype=np.int64) - 1]
     table.attrs = {
         "remarks": (*said["remarks"], *left_out),
         "doubts": (*features.remarks, *said["doubts"]),

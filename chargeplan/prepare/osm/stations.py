@@ -70,9 +70,11 @@ def standing(known: gpd.GeoDataFrame, given: gpd.GeoDataFrame | None, counts: Co
     """
     counts["stations of the extract"] = len(known)
     counts["stations given"] = 0 if given is None else len(given)
-    tables = [table for table in (given, known) if table is not None and len(table)]
-    if not tables:
-        return pd.DataFrame(columns=["id", "name", "lon", "lat"])
+    tables = [table for table in (given, known) if table is not None]
+    if not any(map(len, tables)):
+        nothing = pd.DataFrame(columns=["id", "name", "lon", "lat"])
+        nothing.attrs["remarks"] = known.attrs["remarks"]
+        return nothing
     together = existing.join(tables, merged=True)
     counts["stations known twice"] = sum(map(len, tables)) - len(together)
     kept = ~(together["access"].isin(_LEFT_OUT) | together["state"].isin(("closed", "planned"))).to_numpy()
