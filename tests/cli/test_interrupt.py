@@ -30,9 +30,10 @@ with Progress(quiet=False) as progress, Interruption(progress) as interruption:
 """
 
 
-# A command that is reading its input.
+# A command that is reading its input; where these tests run in the background, Ctrl-C may be off at first.
 READS = """
-import sys, time
+import signal, sys, time
+signal.signal(signal.SIGINT, signal.default_int_handler)
 from chargeplan.cli import main, request
 def read(self):
     print("ready", flush=True)
