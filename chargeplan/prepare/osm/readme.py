@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
 from typing import TYPE_CHECKING
 
@@ -14,11 +15,17 @@ from chargeplan.prepare.osm.tags import SPEEDS
 from chargeplan.units import format_count
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from chargeplan.prepare.osm.build import Built, Request
 
 _WIDTH = 118
+# What Markdown would take for more than text; some of it only where it stands alone, or begins a line.
+_MARKUP = re.compile(
+    r"[\\`*\[\]<>|~&$#] | (?<![^\W_])_ | _(?![^\W_]) | (?<!\S)[-+=](?=[-+=\s]|$) | (?<=\d)[.)](?=\s|$)"
+    r"| :(?=//) | (?<=www)\.",
+    re.VERBOSE,
+)
 _LICENCE = (
     "Contains information from OpenStreetMap, © OpenStreetMap contributors, available under the Open "
     "Database "
@@ -44,12 +51,12 @@ def readme(request: Request, built: Built, notes: Sequence[str]) -> str:
         Paragraphs for its end.
     """
     paragraphs = [
-        f"# {printable(request.name)}: what is in this folder",
+        f"# {_escaped(request.name)}: what is in this folder",
         "A scenario for `chargeplan solve`, built from these files:",
         _table(["input", "file", "SHA-256"], _inputs(request)),
         _table(["layer", "what", "rows"], _layers(built)),
         "## Left out, joined, added",
-        _bullets(remarks(request, built)),
+        _bullets(remarks(request, built, _escaped)),
         "## Assumed",
         _bullets(_assumptions(built)),
         _table(["kind", "what it is", "sites", f"cost ({CURRENCY})", "room (chargers)"], _kinds(built)),
@@ -67,11 +74,7 @@ def _inputs(request: Request) -> list[list[object]]:
         "area": request.area,
         "existing stations": request.existing,
     }
-    return [
-        [word, f"`{printable(path.name)}`", f"`{digest(path)}`"]
-        for word, path in given.items()
-        if path is not None
-    ]
+    return [[word, _code(path.name), _code(digest(path))] for word, path in given.items() if path is not None]
 
 
 def _layers(built: Built) -> list[list[object]]:
@@ -91,18 +94,21 @@ def _layers(built: Built) -> list[list[object]]:
     return rows
 
 
-def remarks(request: Request, built: Built) -> Iterator[str]:
+def remarks(request: Request, built: Built, words: Callable[[str], str] = printable) -> Iterator[str]:
     """Say what became of the rest of what was read, a sentence or two each.
 
     Parameters
     ----------
     request, built
         What was asked, and what came of it.
+    words
+        How other people's words are written.
     """
     yield from _about_roads(built)
     yield from _about_demand(request, built)
     yield from _about_sites(request, built)
     yield from _about_stations(built)
+    yield from (f"{words(remark[:1].upper() + remark[1:])}." for remark in built.remarks)
     counts = built.counts
     if pieces := counts["corridor pieces without sites"]:
         one = "piece of a corridor is left out: no site enters it."
@@ -209,7 +215,6 @@ def _about_stations(built: Built) -> Iterator[str]:
     if far := counts["stations far from roads"]:
         away = f"farther than {building.LONGEST_LEG:g} m from any road"
         yield format_count(far, f"station is {away}; it is kept.", f"stations are {away}; they are kept.")
-    yield from (f"{remark[:1].upper()}{printable(remark[1:])}." for remark in built.remarks)
 
 
 def _assumptions(built: Built) -> Iterator[str]:
@@ -264,18 +269,32 @@ def _kinds(built: Built) -> list[list[object]]:
     others = sorted(set(number.index) - set(KINDS))
     return [
         *rows,
-        *([printable(kind), "as given", int(number[kind]), "as given", "as given"] for kind in others),
+        *([_escaped(kind), "as given", int(number[kind]), "as given", "as given"] for kind in others),
     ]
 
 
+def _escaped(text: str) -> str:
+    """Write other people's words so that Markdown takes them for text: no link, no tag, no table."""
+    return _MARKUP.sub(r"\\\g<0>", printable(text))
+
+
+def _code(text: str) -> str:
+    """Write a name as code, in which only its end and that of a table's cell have to be kept from it."""
+    return "`" + printable(text).replace("`", r"\x60").replace("|", r"\|") + "`"
+
+
 def _bullets(lines: Iterator[str]) -> str:
-    return "\n".join(
-        textwrap.fill(line, _WIDTH, initial_indent="- ", subsequent_indent="  ", break_on_hyphens=False)
-        for line in lines
+    # A word is never cut: that would part a backslash from what it escapes.
+    wrapper = textwrap.TextWrapper(
+        _WIDTH,
+        initial_indent="- ",
+        subsequent_indent="  ",
+        break_on_hyphens=False,
+        break_long_words=False,
     )
+    return "\n".join(map(wrapper.fill, lines))
 
 
 def _table(header: list[str], rows: list[list[object]]) -> str:
     lines: list[Sequence[object]] = [header, ["---"] * len(header), *rows]
-    cells = [[str(cell).replace("|", "\\|") for cell in line] for line in lines]
-    return "\n".join(f"| {' | '.join(line)} |" for line in cells)
+    return "\n".join(f"| {' | '.join(map(str, line))} |" for line in lines)
