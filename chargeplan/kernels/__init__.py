@@ -1,4 +1,4 @@
-"""The heavy lifting, compiled by numba: coverage, distances, road distances, reductions, local search.
+"""The heavy lifting, compiled by numba: coverage, distances, reductions, local search, waiting at stations.
 
 Positions are (N, 2) float64, longitude and latitude, degrees, WGS-84; distances and radii are metres. What
 is handed out is read-only. Importing this package is cheap: numba is imported with the first kernel that is
@@ -22,6 +22,13 @@ if TYPE_CHECKING:
     from chargeplan.kernels.network import RoadGraph, Snapped, road_coverage, road_distances
     from chargeplan.kernels.parallel_search import ParallelSearch
     from chargeplan.kernels.patterns import Patterns, cover_patterns
+    from chargeplan.kernels.queueing import (
+        allen_cunneen,
+        erlang_c,
+        least_servers,
+        mean_wait,
+        wait_exceeds,
+    )
     from chargeplan.kernels.radius_coverage import coverage, coverage_distances
 
 __all__ = [
@@ -32,6 +39,7 @@ __all__ = [
     "Patterns",
     "RoadGraph",
     "Snapped",
+    "allen_cunneen",
     "components",
     "cover_patterns",
     "coverage",
@@ -39,12 +47,16 @@ __all__ = [
     "distance_matrix",
     "dominated_columns",
     "dominated_rows",
+    "erlang_c",
+    "least_servers",
+    "mean_wait",
     "merge_equal_rows",
     "nearest_sites",
     "paired_distances",
     "prepare",
     "road_coverage",
     "road_distances",
+    "wait_exceeds",
 ]
 
 _HOMES = {
@@ -55,6 +67,7 @@ _HOMES = {
     "Patterns": "patterns",
     "RoadGraph": "network",
     "Snapped": "network",
+    "allen_cunneen": "queueing",
     "components": "dominance",
     "cover_patterns": "patterns",
     "coverage": "radius_coverage",
@@ -62,12 +75,16 @@ _HOMES = {
     "distance_matrix": "distance",
     "dominated_columns": "dominance",
     "dominated_rows": "dominance",
+    "erlang_c": "queueing",
+    "least_servers": "queueing",
+    "mean_wait": "queueing",
     "merge_equal_rows": "equal_rows",
     "nearest_sites": "nearest",
     "paired_distances": "distance",
     "prepare": "first_use",
     "road_coverage": "network",
     "road_distances": "network",
+    "wait_exceeds": "queueing",
 }
 
 
