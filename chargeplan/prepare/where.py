@@ -3,13 +3,15 @@
 The expression may read the columns and call plain functions of text and numbers, nothing else: an authorizer
 refuses subqueries, other tables, pragmas and attachments. Text that is all numbers counts as numbers, unless
 one is a code with a leading zero. What SQLite answers without a word, but not as meant, is refused: a name
-misspelt in double quotes, which it takes for text, and text compared with numbers, which it calls larger.
+misspelt in double quotes, which it takes for text, and text compared with numbers, which it calls larger,
+whether the text is a column's or what a function makes of one.
 """
 
 from __future__ import annotations
 
 import re
 import sqlite3
+from contextlib import closing
 from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
 import numpy as np
@@ -78,7 +80,11 @@ def _select(table: pd.DataFrame, names: list[str], where: str) -> npt.NDArray[np
     columns = [_column(names[at], table.iloc[:, at]) for at in _columns_used(where, names)]
     _check_comparisons(words, columns, where)
     keep = np.zeros(len(table), dtype=bool)
-    keep[_rows(where, columns, len(table))] = True
+    key = _quoted(_key([column.name for column in columns]))
+    with closing(_opened()) as database:
+        _fill(database, key, columns, len(table))
+        _check_calls(words, database, key, where)
+        keep[[row for (row,) in database.execute(_query(key, where))]] = True
     return keep
 
 
@@ -86,7 +92,7 @@ def _check_words(words: list[Token], names: list[str]) -> None:
     if not stands_alone(words):
         raise ValueError("its parentheses do not match")
     there = {folded(name) for name in names}
-    for kind, word in words:
+    for kind, word, *_ in words:
         if kind == "quoted" and word not in there:
             raise ValueError(
                 f'there is no column "{word}"{nearest(word, names)}; text stands in single quotes'
@@ -189,20 +195,28 @@ def _compares_text(column: _Column, where: str) -> list[Fault]:
     return [Fault(message, row=row, column=column.name)]
 
 
-def _rows(where: str, columns: list[_Column], count: int) -> npt.NDArray[np.int64]:
-    """Find the rows, from 0, for which the expression is true."""
-    key = _key([column.name for column in columns])
+def _check_calls(words: list[Token], database: sqlite3.Connection, key: str, where: str) -> None:
+    """Refuse to compare what a function gives with a number where it is text, such as coalesce(n, 0) > 6."""
+    for pair in comparisons(words):
+        for one, other in (pair, pair[::-1]):
+            if one.kind != "call" or other.kind not in {"call", "number"}:
+                continue
+            call, partner = (where[word.begin : word.end] for word in (one, other))
+            clash = f"typeof({call}\n) = 'text' AND typeof({partner}\n) IN ('integer', 'real')"
+            found = database.execute(f"{_query(f'{key}, {call}', clash)} LIMIT 1").fetchone()
+            if found is not None:
+                row, text = found
+                message = f"where = {where!r} compares numbers with {call}, which is the text {text!r}"
+                raise InputError([Fault(message, row=row + 1)])
+
+
+def _fill(database: sqlite3.Connection, key: str, columns: list[_Column], count: int) -> None:
+    """Put the columns into a table, with the numbers of the rows, from 0, in a column `key`."""
     declared = [f"{_quoted(column.name)} {column.affinity}" for column in columns]
     marks = ", ".join("?" * (len(columns) + 1))
-    database = _opened()
-    try:
-        database.execute(f"CREATE TABLE layer ({', '.join([_quoted(key), *declared])})")
-        rows = zip(range(count), *(column.cells for column in columns), strict=True)
-        database.executemany(f"INSERT INTO layer VALUES ({marks})", rows)  # noqa: S608 - marks alone
-        chosen = [row for (row,) in database.execute(_query(_quoted(key), where))]
-    finally:
-        database.close()
-    return np.array(chosen, dtype=np.int64)
+    database.execute(f"CREATE TABLE layer ({', '.join([key, *declared])})")
+    rows = zip(range(count), *(column.cells for column in columns), strict=True)
+    database.executemany(f"INSERT INTO layer VALUES ({marks})", rows)  # noqa: S608 - marks alone
 
 
 def _opened() -> sqlite3.Connection:

@@ -162,6 +162,55 @@ def test_text_as_text(where, expected) -> None:
     assert np.flatnonzero(select(pd.DataFrame({"n": ["5", "n/a", None]}), where)).tolist() == expected
 
 
+@pytest.mark.parametrize(
+    ("where", "call", "row"),
+    [
+        ("coalesce(n, 0) > 600", "coalesce(n, 0)", 2),
+        ("600 < (Coalesce(n, 0))", "Coalesce(n, 0)", 2),
+        ("((ifnull(n,0))) BETWEEN 1 AND 9", "ifnull(n,0)", 2),
+        ("nullif(n, 'n/a') >= 5", "nullif(n, 'n/a')", 3),
+        ("m = 1 AND NOT iif(n = 'n/a', '0', m) > -2", "iif(n = 'n/a', '0', m)", 2),
+        ("replace(n, '/', '.') > 5", "replace(n, '/', '.')", 2),
+        ("substr(n, 1, 2) IN (43, 44)", "substr(n, 1, 2)", 2),
+        ("length(n) < trim(n)", "trim(n)", 2),
+        ("max(n, m) = abs(m) -- (", "max(n, m)", 2),
+    ],
+)
+def test_what_a_function_gives_against_numbers(where, call, row) -> None:
+    """Where a function gives text it is refused beside a number as well, and the first such row is named."""
+    table = pd.DataFrame({"n": [None, "n/a", "700"], "m": 1})
+    with pytest.raises(InputError, match="compares numbers with") as error:
+        select(table, where)
+    (fault,) = error.value.faults
+    assert f"with {call}, which is the text" in fault.message
+    assert fault.row == row
+
+
+@pytest.mark.parametrize(
+    ("where", "expected"),
+    [
+        ("coalesce(m, 0) > 600", [2]),
+        ("CAST(replace(n, ',', '.') AS REAL) > 5", [2]),
+        ("0 + replace(n, ',', '.') > 5", [2]),
+        ("5 < replace(n, ',', '.') * 1", [2]),
+        ("round(coalesce(n, 0)) > 5", [2]),
+        ("(length(n)) > 3", [2]),
+        ("coalesce(n, '0') = '0'", [0]),
+        ("coalesce(n, m) IS NOT NULL", [1, 2]),
+        ("substr(n, 1, 1) IN ('7', '8')", [2]),
+        ("n IN ('n/a') AND length(n) = length(trim(n))", [1]),
+        ("max(length(n), 2) = 5", [2]),
+        ("like('%/%', n) = 1", [1]),
+        ("(n LIKE ('%/%')) = 1", [1]),
+        ("(m > 5 AND (length(n))) = 1", [2]),
+    ],
+)
+def test_what_a_function_gives(where, expected) -> None:
+    """Numbers that functions give, or that are made of text, are compared with numbers, text with text."""
+    table = pd.DataFrame({"n": [None, "n/a", "700,5"], "m": [None, 5, 700]})
+    assert np.flatnonzero(select(table, where)).tolist() == expected
+
+
 def test_text_that_is_numbers() -> None:
     """Text that is all numbers is compared as numbers, but codes with leading zeros as text."""
     table = pd.DataFrame({"n": ["1.50", "1E3", None], "code": ["007", "7", "08"], "big": ["1", "2", "10"]})
