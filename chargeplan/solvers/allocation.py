@@ -24,6 +24,7 @@ import numpy as np
 from scipy.sparse import csr_array
 
 from chargeplan.errors import WrongAnswer
+from chargeplan.kernels.cost_rows import CostRows
 from chargeplan.solvers.solution import Solution
 
 if TYPE_CHECKING:
@@ -86,6 +87,17 @@ class AllocationInstance:
         """Whether a plan may have to serve a demand point from several stations."""
         return self.capacity is not None and not self.single_source
 
+    @property
+    def plain(self) -> bool:
+        """Whether stations serve any demand, and there may be any number of them."""
+        return self.capacity is None and self.stations is None
+
+    @cached_property
+    def rows(self) -> CostRows:
+        """The pairs by demand point, for what needs no more of each row than its head."""
+        first = np.searchsorted(self.row, np.arange(self.points + 1))
+        return CostRows(first, self.site, self.cost, self.sites)
+
     @cached_property
     def whole(self) -> bool:
         """Whether every plan's objective is a whole number."""
@@ -97,14 +109,14 @@ class AllocationInstance:
     @cached_property
     def permitted(self) -> AllocationInstance:
         """The same without the pairs of closed sites."""
-        keep = ~self.closed[self.site]
-        if keep.all():
+        if not self.closed.any():
             return self
+        keep = ~self.closed[self.site]
         return replace(self, row=self.row[keep], site=self.site[keep], cost=self.cost[keep])
 
     def unserved(self) -> NDArray[np.int64]:
         """Demand points that no permitted site may serve."""
-        return np.flatnonzero(np.bincount(self.permitted.row, minlength=self.points) == 0)
+        return np.flatnonzero(np.diff(self.permitted.rows.first) == 0)
 
 
 @dataclass(frozen=True)
@@ -115,19 +127,23 @@ class Allocation:
     ----------
     open_sites
         (M,) bool.
-    share
-        (P,) shares, of the pairs of the permitted sites.
+    pairs, share
+        (K,) indices of the pairs that serve, of those of the permitted sites, and their shares.
     cost
         Of stations and pairs together.
     """
 
     open_sites: NDArray[np.bool_]
+    pairs: NDArray[np.int64]
     share: NDArray[np.float64]
     cost: float
 
 
 def allocation(
-    instance: AllocationInstance, open_sites: NDArray[np.bool_], share: NDArray[np.float64]
+    instance: AllocationInstance,
+    open_sites: NDArray[np.bool_],
+    pairs: NDArray[np.int64],
+    share: NDArray[np.float64],
 ) -> Allocation:
     """Make a plan of the permitted pairs, its cost and its rows checked.
 
@@ -135,31 +151,34 @@ def allocation(
     ----------
     instance
         Without pairs of closed sites.
-    open_sites, share
-        (M,) bool and (P,).
+    open_sites
+        (M,) bool.
+    pairs, share
+        (K,) each, as `Allocation` has them.
 
     Raises
     ------
     WrongAnswer
         A demand point is not served whole, or by a site that is closed, or a capacity is exceeded.
     """
-    served = np.bincount(instance.row, share, instance.points)
+    row, site = instance.row[pairs], instance.site[pairs]
+    served = np.bincount(row, share, instance.points)
     faults = {
         "serves a demand point in part": (np.abs(served - 1.0) > TOLERANCE).any(),
         "has a share below 0": (share < 0.0).any(),
-        "serves from a closed site": (share[~open_sites[instance.site]] != 0.0).any(),
+        "serves from a closed site": (share[~open_sites[site]] != 0.0).any(),
         "opens or closes a given site": (open_sites & instance.closed | ~open_sites & instance.opened).any(),
         "has another number of stations": instance.stations not in {None, int(open_sites.sum())},
         "splits a demand point": instance.single_source and ((share != 0.0) & (share != 1.0)).any(),
     }
     if instance.capacity is not None:
-        load = np.bincount(instance.site, instance.demand[instance.row] * share, instance.sites)
+        load = np.bincount(site, instance.demand[row] * share, instance.sites)
         faults["exceeds a capacity"] = (load > instance.capacity * (1 + TOLERANCE)).any()
     for fault, found in faults.items():
         if found:
             raise WrongAnswer(f"a plan {fault}")
-    cost = float(instance.opening[open_sites].sum() + (instance.cost * share).sum())
-    return Allocation(open_sites, share, cost)
+    cost = float(instance.opening[open_sites].sum() + (instance.cost[pairs] * share).sum())
+    return Allocation(open_sites, pairs, share, cost)
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,9 +205,8 @@ def flows(instance: AllocationInstance, plan: Allocation | None) -> csr_array | 
     """Return a plan's shares as an (N, M) array."""
     if plan is None:
         return None
-    used = plan.share > 0.0
-    places = (instance.row[used], instance.site[used])
-    return csr_array((plan.share[used], places), shape=(instance.points, instance.sites))
+    places = (instance.row[plan.pairs], instance.site[plan.pairs])
+    return csr_array((plan.share, places), shape=(instance.points, instance.sites))
 
 
 def most_served_by(flow: csr_array | None) -> NDArray[np.int64] | None:

@@ -77,7 +77,8 @@ class AllocationCertificate:
         price = self.sites.astype(np.float64)
         result = _units(instance.opening, self.scale)
         most = self.rows * 2.0**-self.scale * _WIDER  # no pair that costs more adds anything
-        pairs = np.flatnonzero(instance.cost <= most[instance.row])
+        pairs = instance.rows.within(most, np.zeros(instance.sites), instance.row.size)
+        assert pairs is not None
         row, site = instance.row[pairs], instance.site[pairs]
         paid = _units(instance.cost[pairs], self.scale)
         if instance.capacity is not None:

@@ -30,7 +30,7 @@ class AllocationCore:
     sites
         Indices of the sites that are left.
     pairs
-        Indices of the pairs that are left.
+        Indices of the pairs that are left, rising.
     opened
         (M,) bool, sites that are open in every better plan.
     """
@@ -95,7 +95,10 @@ class AllocationCore:
 
     def start(self, plan: Allocation, matrix: MatrixModel) -> NDArray[np.float64] | None:
         """Return the values of a plan's variables, None where it is not among what is left."""
-        values = np.concatenate((plan.open_sites[self.sites], plan.share[self.pairs])).astype(np.float64)
+        share, place = np.zeros(self.pairs.size), np.searchsorted(self.pairs, plan.pairs)
+        inside = np.append(self.pairs, -1)[place] == plan.pairs
+        share[place[inside]] = plan.share[inside]
+        values = np.concatenate((plan.open_sites[self.sites].astype(np.float64), share))
         return values if matrix.violation(values) <= _NOISE else None
 
 
@@ -105,7 +108,7 @@ def everything(instance: AllocationInstance) -> AllocationCore:
     return AllocationCore(instance, sites, np.arange(instance.row.size), instance.opened)
 
 
-def left(dual: AllocationDual, limit: float) -> AllocationCore:
+def left(dual: AllocationDual, limit: float, most: int) -> AllocationCore | None:
     """Return what a plan of at most some cost may still use, as the multipliers tell.
 
     Parameters
@@ -114,18 +117,29 @@ def left(dual: AllocationDual, limit: float) -> AllocationCore:
         With a proven bound.
     limit
         A cost; plans beyond it are of no interest.
+    most
+        How many pairs a core may have.
+
+    Returns
+    -------
+    AllocationCore or None
+        None where more pairs are left.
     """
     instance, room = dual.instance, limit - dual.bound + _NOISE * max(abs(limit), 1.0)
     free = instance.free
     opened = instance.opened | (free & (-dual.reduced > room))
     keep = ~instance.closed & ~(free & (dual.reduced > room))
+    opens = np.where(free, np.maximum(dual.reduced, 0.0), 0.0)
+    if instance.capacity is None:
+        found = instance.rows.within(dual.rows + room, np.where(keep, opens, np.inf), most)
+        return None if found is None else AllocationCore(instance, np.flatnonzero(keep), found, opened)
     pairs = keep[instance.site]
     if not instance.split:  # a share may be small where it can be split, and cost as little
         price = dual.prices[instance.site] * instance.demand[instance.row]
         beyond = instance.cost + price - dual.rows[instance.row]
-        opens = np.where(free, np.maximum(dual.reduced, 0.0), 0.0)
         pairs &= np.maximum(beyond, 0.0) + opens[instance.site] <= room
-    return AllocationCore(instance, np.flatnonzero(keep), np.flatnonzero(pairs), opened)
+    found = np.flatnonzero(pairs)
+    return None if found.size > most else AllocationCore(instance, np.flatnonzero(keep), found, opened)
 
 
 def relaxed(matrix: MatrixModel) -> MatrixModel:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,6 +12,8 @@ if TYPE_CHECKING:
 
     from chargeplan.solvers.allocation import AllocationInstance
 
+_SECONDS_PER_PAIR = 40e-9  # of a step
+_SECONDS_PER_STEP = 60e-6  # besides
 _FIRST_STEP = 1.0  # as a part of the step that would reach the best plan were the bound linear
 _LAST_STEP = 1e-4  # below this part of it nothing moves any more
 _PATIENCE = 20  # steps without a better bound before they are made shorter
@@ -38,9 +41,8 @@ class AllocationDual:
 
     def __init__(self, instance: AllocationInstance) -> None:
         self.instance = instance
-        self._demand = instance.demand[instance.row]
-        self._least = np.full(instance.points, np.inf)
-        np.minimum.at(self._least, instance.row, instance.cost)
+        self.work = 0.0  # units, about a second each
+        self._least = instance.cost[instance.rows.first[:-1]]
         self._now = self._begin()
         self._direction = np.zeros(instance.points)
         self._step, self._waited = _FIRST_STEP, 0
@@ -51,6 +53,16 @@ class AllocationDual:
         self.converged = instance.points == 0
         if instance.capacity is not None:
             self.offer(*self._fair(instance.capacity))
+
+    @cached_property
+    def _demand(self) -> NDArray[np.float64]:
+        """Demand by pair, where capacities make it matter."""
+        return self.instance.demand[self.instance.row]
+
+    @property
+    def seconds_per_step(self) -> float:
+        """About how long a step takes."""
+        return _SECONDS_PER_STEP + _SECONDS_PER_PAIR * float(self.instance.row.size)
 
     def run(self, steps: int, target: float) -> None:
         """Improve the multipliers.
@@ -66,15 +78,23 @@ class AllocationDual:
             if self.converged:
                 return
             self._take_step(target)
+            self.work += self.seconds_per_step
 
     def offer(self, rows: NDArray[np.float64], prices: NDArray[np.float64]) -> None:
         """Take over multipliers from elsewhere if they prove more."""
         rows, prices = np.maximum(rows, 0.0), np.maximum(prices, 0.0)
-        gain = np.maximum(rows[self.instance.row] - self.instance.cost - self._priced(prices), 0.0)
-        bound, reduced = self._value(rows, gain, prices)
+        bound, reduced = self._value(rows, self._saved(rows, prices), prices)
         if bound > self.bound:
             self.bound, self.rows, self.prices, self.reduced = bound, rows, prices, reduced
             self._now, self.latest = rows, reduced
+
+    def _saved(self, rows: NDArray[np.float64], prices: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return what each site saves of the multipliers: (M,)."""
+        gain = np.maximum(rows[self.instance.row] - self.instance.cost - self._priced(prices), 0.0)
+        return self._by_site(gain)
+
+    def _by_site(self, gain: NDArray[np.float64]) -> NDArray[np.float64]:
+        return np.asarray(np.bincount(self.instance.site, gain, self.instance.sites), np.float64)
 
     def _begin(self) -> NDArray[np.float64]:
         """Let every demand point pay for its least cost and a fair part of that site's opening."""
@@ -100,7 +120,7 @@ class AllocationDual:
         if self.instance.capacity is not None:
             self._fill(gain, share, prices)
             gain = np.maximum(gain - self._priced(prices), 0.0)
-        value, reduced = self._value(self._now, gain, prices)
+        value, reduced = self._value(self._now, self._by_site(gain), prices)
         self.latest = reduced
         self._judge(value, reduced, prices, target)
         worth = self._worth(reduced)
@@ -131,10 +151,10 @@ class AllocationDual:
         return prices[self.instance.site] * self._demand
 
     def _value(
-        self, rows: NDArray[np.float64], gain: NDArray[np.float64], prices: NDArray[np.float64]
+        self, rows: NDArray[np.float64], saved: NDArray[np.float64], prices: NDArray[np.float64]
     ) -> tuple[float, NDArray[np.float64]]:
         """Return what multipliers prove, and what each site adds to that where it is open."""
-        reduced = self.instance.opening - np.bincount(self.instance.site, gain, self.instance.sites)
+        reduced = self.instance.opening - saved
         if self.instance.capacity is not None:
             held = np.where(prices > 0.0, self.instance.capacity, 0.0)
             reduced = reduced - prices * held

@@ -14,6 +14,7 @@ import numpy as np
 from chargeplan.errors import BackendError, InputError
 from chargeplan.solvers import backends
 from chargeplan.solvers.allocation import TOLERANCE, AllocatedSolution, allocated, allocation, flows
+from chargeplan.solvers.allocation_ascent import PlainDual
 from chargeplan.solvers.allocation_certificate import certify_allocation
 from chargeplan.solvers.allocation_core import everything, left, relaxed
 from chargeplan.solvers.allocation_dual import AllocationDual
@@ -35,8 +36,6 @@ if TYPE_CHECKING:
     from chargeplan.solvers.solution import Limits
 
 _CHUNK = 0.2  # units of work between two looks at the clock
-_SECONDS_PER_PAIR = 40e-9  # of a step of the dual ascent
-_SECONDS_PER_STEP = 60e-6  # of it, besides
 _FIRST_SEARCH = 1.0  # units of work for moves from the first plan
 _FIRST_PLANS = 20  # that there should be time for in these moves
 _SEARCH_SHARE = 0.2  # of the limits, at most, for either
@@ -142,17 +141,16 @@ class _Work:
         self.search = AllocationSearch(self.instance, self._search_stops)
         self._search_ends = math.inf  # seconds, of the moves under way
         run.rounding = 0.0 if instance.whole else _ENOUGH
-        self._climbed = 0.0
+        self._climbed = 0.0  # units of work, of the multipliers
 
     def improve(self) -> None:
         """Search and bound in turns until the plan is good enough or the limits end it."""
         self._begin()
         self.run.enter("bound")
-        dual = AllocationDual(self.instance)
+        dual = self._first_dual()
         most = _ROUNDS if self._relaxed(dual) else math.inf  # steps find plans where they cannot find bounds
-        steps = _STEPS if math.isfinite(most) else self._steps_of_a_chunk()
         while most > 0 and not (dual.converged or self._stops(dual) or self._proves(dual)):
-            self._climb(dual, steps)
+            self._climb(dual, _STEPS if math.isfinite(most) else self._steps_of_a_chunk(dual))
             self._follow(dual)
             most -= 1
             if self._refutes(dual):
@@ -178,11 +176,11 @@ class _Work:
         if self.run.must_stop():
             return True
         share = _BEFORE_BACKEND
-        if (self._worked(share) or self._timed(share)) and self._too_large(self._left(dual)):
+        if (self._worked(share) or self._timed(share, dual)) and self._too_large(self._left(dual)):
             share = 1.0
         if self._worked(share):
             return True
-        if self._timed(share):
+        if self._timed(share, dual):
             self.run.by_clock = True
             return True
         return False
@@ -192,26 +190,51 @@ class _Work:
         limit = self.run.limits.work_limit
         return limit is not None and self._climbed + self.search.work >= share * limit
 
-    def _timed(self, share: float) -> bool:
+    def _timed(self, share: float, dual: AllocationDual) -> bool:
         """Whether a share of the time is used up, but for what it takes to check the certificate."""
         limit = self.run.limits.time_limit
         if limit is None:
             return False
-        kept = min(_CERTIFYING * self._seconds_per_step(), (1.0 - _BEFORE_BACKEND) * limit)
+        kept = min(_CERTIFYING * dual.seconds_per_step, (1.0 - _BEFORE_BACKEND) * limit)
         return self.run.elapsed >= min(share * limit, limit - kept)
 
-    def _too_large(self, core: AllocationCore) -> bool:
+    def _too_large(self, core: AllocationCore | None) -> bool:
         """Whether no backend is asked: pairs are variables, and rows."""
-        return core.pairs.size > _LARGEST or not time_to_ask(self.run, 2 * core.pairs.size)
+        return core is None or not time_to_ask(self.run, 2 * core.pairs.size)
 
-    def _left(self, dual: AllocationDual) -> AllocationCore:
-        """Return what a better plan may still use."""
-        return everything(self.instance) if self.search.best is None else left(dual, self._limit())
+    def _left(self, dual: AllocationDual) -> AllocationCore | None:
+        """Return what a better plan may still use, None where that is more than a backend is given."""
+        if self.search.best is not None:
+            return left(dual, self._limit(), _LARGEST)
+        return None if self.instance.row.size > _LARGEST else everything(self.instance)
 
     def _limit(self) -> float:
         """Return what a plan may cost that would be worth finding."""
         aim = self.best * (1.0 - self.run.limits.gap)
         return math.ceil(aim - 1e-9) - 1.0 if self.original.whole and math.isfinite(aim) else aim
+
+    def _first_dual(self) -> AllocationDual:
+        """Return multipliers to begin with; without capacities a dual ascent, whose plan is moved on from."""
+        if not self.instance.plain:
+            return AllocationDual(self.instance)
+        dual = PlainDual(self.instance, self.run.must_stop, self._adjusted)
+        self._climbed = dual.work
+        self.run.show(None, dual.bound)
+        self.run.enter("search")
+        candidate = self.search.repaired(dual.pointed, dual.reduced)
+        if candidate is not None:
+            self._improve(candidate, _FIRST_SEARCH)
+        self._tell()
+        self.run.enter("bound")
+        return dual
+
+    def _adjusted(self, work: float) -> bool:
+        """Whether a share of the limits is used up by adjusting the dual ascent."""
+        limits = self.run.limits
+        if limits.time_limit is not None and self.run.elapsed >= _SEARCH_SHARE * limits.time_limit:
+            self.run.by_clock = True
+            return True
+        return limits.work_limit is not None and work >= _SEARCH_SHARE * limits.work_limit
 
     def _begin(self) -> None:
         """Open every site, or the largest ones where their number is given, and move on to what saves."""
@@ -225,6 +248,8 @@ class _Work:
             return
         self.search.look(first)
         self._tell()
+        if self.instance.plain:
+            return  # the dual ascent knows better where to begin
         work = max(_FIRST_SEARCH, _FIRST_PLANS * self.search.per_plan)
         self._improve(first, work)
         self._tell()
@@ -243,26 +268,26 @@ class _Work:
             return True
         return self.run.must_stop()
 
-    def _seconds_per_step(self) -> float:
-        return _SECONDS_PER_STEP + _SECONDS_PER_PAIR * float(self.instance.row.size)
-
-    def _steps_of_a_chunk(self) -> int:
-        return max(int(_CHUNK / self._seconds_per_step()), 1)
+    def _steps_of_a_chunk(self, dual: AllocationDual) -> int:
+        return max(int(_CHUNK / dual.seconds_per_step), 1)
 
     def _climb(self, dual: AllocationDual, steps: int) -> None:
         """Take some steps from multipliers to better ones."""
         target = self.best if math.isfinite(self.best) else 2.0 * max(dual.bound, 0.0) + 1.0
         dual.run(steps, target)
-        self._climbed += steps * self._seconds_per_step()
+        self._climbed = dual.work
         self.run.show(None, dual.bound)
 
     def _follow(self, dual: AllocationDual) -> None:
-        """Try the sites that the multipliers point to."""
+        """Try the sites that multipliers point to; where that takes long, for as much work as climbing."""
+        plain = self.instance.plain
+        if plain and self.search.work > self._climbed + _FIRST_SEARCH:
+            return
         self.run.enter("search")
         pointed = (dual.latest < 0.0) & ~self.instance.closed
         candidate = self.search.repaired(pointed, dual.latest)
         if candidate is not None and not self.run.must_stop():
-            self._improve(candidate, _NEXT_SEARCH)
+            self._improve(candidate, _FIRST_SEARCH if plain else _NEXT_SEARCH)
         self._tell()
         self.run.enter("bound")
 
@@ -317,7 +342,7 @@ class _Work:
         """Give what is left to a backend, from the best plan so far."""
         self.run.enter("solve")
         core = self._left(dual)
-        if self._too_large(core):
+        if core is None or self._too_large(core):
             self.run.notes.append("too much is left for a backend; the bound is that of the multipliers")
         elif not core.feasible:
             self._offer_backend_bound(self._unbeaten())
@@ -365,9 +390,8 @@ class _Work:
         open_sites = core.opened.copy()
         open_sites[core.sites] |= values[: core.sites.size] > 0.5
         if self.instance.single_source:
-            share = np.zeros(self.instance.row.size)
-            share[core.pairs] = values[core.sites.size :] > 0.5
-            self.search.keep(allocation(self.instance, open_sites, share))
+            pairs = core.pairs[values[core.sites.size :] > 0.5]
+            self.search.keep(allocation(self.instance, open_sites, pairs, np.ones(pairs.size)))
         else:
             self.search.look(open_sites)
         self._tell()

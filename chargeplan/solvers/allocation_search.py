@@ -17,10 +17,11 @@ if TYPE_CHECKING:
 
     from chargeplan.solvers.allocation import AllocationInstance
 
-_SECONDS_PER_PAIR = 0.1e-6  # of a look at all moves, or at a plan
+_SECONDS_PER_READ = 15e-9  # of a look at all moves, by the pair that matters
+_SECONDS_PER_POINT = 0.2e-6  # of a look at a plan without capacities
 _SECONDS_PER_FLOW = 1e-6  # of a transportation problem, by the pair
 _SECONDS_PER_LOOK = 0.2e-3  # besides
-_EXCHANGES = 2000  # sites up to which exchanges are looked at all together
+_EXCHANGES = 4_000_000  # of any site for any open one, up to which they are looked at all together
 _PROMISING = 1000  # exchanges that are tried where the number of stations leaves no other move
 _NEIGHBOURS = 5  # sites that promise the most, exchanged before the others
 _LEAST = 1e-12  # part of the cost that a move has to save
@@ -43,12 +44,14 @@ class AllocationSearch:
         self.work = 0.0  # units, about a second each; a look at a plan takes `per_plan`
         self._stop = stop
         self._seen: set[bytes] = set()
-        per_pair = _SECONDS_PER_PAIR if instance.capacity is None else _SECONDS_PER_FLOW
         used = 1.0 if instance.stations is None else instance.stations / max(instance.sites, 1)
         pairs = used * instance.row.size
         if instance.split:
             pairs = transported_pairs(pairs, instance.points)
-        self.per_plan = _SECONDS_PER_LOOK + per_pair * pairs
+        seconds = _SECONDS_PER_FLOW * pairs
+        if instance.capacity is None:
+            seconds = _SECONDS_PER_POINT * instance.points
+        self.per_plan = _SECONDS_PER_LOOK + seconds
 
     def look(self, open_sites: NDArray[np.bool_]) -> Allocation | None:
         """Serve from a set of sites and keep the best plan; None if there is none, or the set is known."""
@@ -57,10 +60,10 @@ class AllocationSearch:
             return None
         self._seen.add(key)
         self.work += self.per_plan
-        share = serve(self.instance, open_sites)
-        if share is None:
+        served = serve(self.instance, open_sites)
+        if served is None:
             return None
-        plan = allocation(self.instance, open_sites.copy(), share)
+        plan = allocation(self.instance, open_sites.copy(), *served)
         if self.best is None or plan.cost < self.best.cost:
             self.best = plan
         return plan
@@ -133,8 +136,7 @@ class AllocationSearch:
 
     def _may_serve(self, open_sites: NDArray[np.bool_]) -> bool:
         """Whether every demand point has an open site, and the sites together hold the demand."""
-        row = self.instance.row[open_sites[self.instance.site]]
-        if not np.bincount(row, minlength=self.instance.points).all():
+        if (self.instance.rows.nearest_two(open_sites)[:, 0] < 0).any():
             return False
         held = np.inf if self.instance.capacity is None else float(self.instance.capacity[open_sites].sum())
         return held >= float(self.instance.demand.sum()) * (1.0 - 1e-9)
@@ -142,8 +144,8 @@ class AllocationSearch:
     def _move_together(self, open_sites: NDArray[np.bool_], end: float) -> None:
         """Take the best move of all each time (Kuehn & Hamburger 1963; Resende & Werneck 2004)."""
         while self.work < end and not self._stop():
-            self.work += self.per_plan
             moves = _Moves(self.instance, open_sites)
+            self.work += _SECONDS_PER_LOOK + _SECONDS_PER_READ * moves.read
             site_in, site_out = moves.best()
             if site_in < 0 and site_out < 0:
                 break
@@ -178,7 +180,7 @@ class AllocationSearch:
 
     def _leaving(self, plan: Allocation) -> NDArray[np.int64]:
         """Return the sites that may be closed, those that serve the least for their cost first."""
-        served = np.bincount(self.instance.site, plan.share, self.instance.sites)
+        served = np.bincount(self.instance.site[plan.pairs], plan.share, self.instance.sites)
         opened = np.flatnonzero(plan.open_sites & ~self.instance.opened)
         worth = served[opened] / np.maximum(self.instance.opening[opened], 1e-300)
         return opened[np.argsort(worth, kind="stable")]
@@ -234,21 +236,18 @@ class _Moves:
 
     def __init__(self, instance: AllocationInstance, open_sites: NDArray[np.bool_]) -> None:
         self.instance, self.open = instance, open_sites
-        fine = 2.0 * float(instance.cost.max(initial=0.0) + instance.opening.sum()) + 1.0
-        pairs = np.flatnonzero(open_sites[instance.site])
-        row = instance.row[pairs]
-        first = np.diff(row, prepend=-1) > 0
-        second = np.diff(first.astype(np.int8), prepend=0) == -1
-        self._near, self._next = np.full(instance.points, fine), np.full(instance.points, fine)
-        self._nearest = np.zeros(instance.points, np.int64)
-        self._near[row[first]] = instance.cost[pairs[first]]
-        self._nearest[row[first]] = instance.site[pairs[first]]
-        self._next[row[second]] = instance.cost[pairs[second]]
+        found, first = instance.rows.nearest_two(open_sites), instance.rows.first
+        missing = found < 0
+        self.read = int(np.where(missing[:, 1], first[1:], found[:, 1]).sum() - first[:-1].sum())
+        self._nearest = np.where(missing[:, 0], 0, instance.site[found[:, 0]])
+        costs = instance.cost[found]
+        if missing.any():
+            costs[missing] = 2.0 * float(instance.cost.max() + instance.opening.sum()) + 1.0
+        self._near, self._next = costs.T
 
     def savings(self) -> NDArray[np.float64]:
         """Return (M,) what opening each site saves."""
-        saved = np.maximum(self._near[self.instance.row] - self.instance.cost, 0.0)
-        return np.asarray(np.bincount(self.instance.site, saved, self.instance.sites) - self.instance.opening)
+        return self.instance.rows.savings(self._near)[0] - self.instance.opening
 
     def losses(self) -> NDArray[np.float64]:
         """Return (M,) what closing each site costs."""
@@ -262,20 +261,20 @@ class _Moves:
         site_in, site_out = int(gain.argmax()), int(loss.argmin())
         if max(gain[site_in], -loss[site_out]) > least:
             return (site_in, -1) if gain[site_in] > -loss[site_out] else (-1, site_out)
-        if self.instance.sites > _EXCHANGES:
+        leaving = np.flatnonzero(self.open)
+        if not 0 < leaving.size * self.instance.sites <= _EXCHANGES:
             return -1, -1
-        exchanged = gain[:, None] - loss[None, :] + self._both()
-        place = int(exchanged.argmax())
-        site_in, site_out = divmod(place, self.instance.sites)
-        return (site_in, site_out) if exchanged[site_in, site_out] > least else (-1, -1)
+        exchanged = gain[:, None] - loss[None, leaving] + self._both()
+        site_in, place = divmod(int(exchanged.argmax()), leaving.size)
+        return (site_in, int(leaving[place])) if exchanged[site_in, place] > least else (-1, -1)
 
     def most_promising(self) -> list[tuple[int, int]]:
         """Return exchanges, as the site to open and the one to close, those that save the most first."""
         gain, loss = self._each()
         coming, leaving = np.flatnonzero(np.isfinite(gain)), np.flatnonzero(np.isfinite(loss))
-        saved = gain[coming, None] - loss[None, leaving]
-        if self.instance.sites <= _EXCHANGES:
-            saved = saved + self._both()[np.ix_(coming, leaving)]
+        saved, opened = gain[coming, None] - loss[None, leaving], np.flatnonzero(self.open)
+        if opened.size * self.instance.sites <= _EXCHANGES:
+            saved = saved + self._both()[np.ix_(coming, np.searchsorted(opened, leaving))]
         places = np.argsort(-saved, axis=None, kind="stable")[:_PROMISING]
         site_in, site_out = np.unravel_index(places, saved.shape)
         return list(zip(coming[site_in].tolist(), leaving[site_out].tolist(), strict=True))
@@ -286,9 +285,7 @@ class _Moves:
         return gain, np.where(self.open & ~self.instance.opened, self.losses(), np.inf)
 
     def _both(self) -> NDArray[np.float64]:
-        """Return (M, M) what opening one site saves of the loss of closing another."""
-        row, site, sites = self.instance.row, self.instance.site, self.instance.sites
-        spared = self._next[row] - np.maximum(self._near[row], self.instance.cost)
-        useful = (spared > 0.0) & ~self.open[site]
-        place = site[useful] * sites + self._nearest[row[useful]]
-        return np.asarray(np.bincount(place, spared[useful], sites * sites), np.float64).reshape(sites, sites)
+        """Return (M, K) what opening one site saves of the loss of closing another, of K open ones."""
+        opened = np.flatnonzero(self.open)
+        slot = np.searchsorted(opened, self._nearest)
+        return self.instance.rows.spared(self.open, self._near, self._next, slot, opened.size)

@@ -26,7 +26,9 @@ _COST_BITS = 45  # of a cost in the transportation problem, fewer in large ones
 _SUM_BITS = 58  # of costs along a path
 
 
-def serve(instance: AllocationInstance, open_sites: NDArray[np.bool_]) -> NDArray[np.float64] | None:
+def serve(
+    instance: AllocationInstance, open_sites: NDArray[np.bool_]
+) -> tuple[NDArray[np.int64], NDArray[np.float64]] | None:
     """Serve the demand points from open sites at the least cost.
 
     Parameters
@@ -38,13 +40,23 @@ def serve(instance: AllocationInstance, open_sites: NDArray[np.bool_]) -> NDArra
 
     Returns
     -------
-    ndarray or None
-        (P,) share of each pair; None where the open sites cannot serve all. With a single source the cost is
-        not always the least, and None may be an error; with very many pairs it is the least of the nearest.
+    tuple or None
+        (K,) indices of the pairs that serve, and their shares; None where the open sites cannot serve all.
+        With a single source the cost is not always the least, and None may be an error; with very many pairs
+        it is the least of the nearest.
     """
-    usable = open_sites[instance.site]
     if instance.capacity is None:
-        return _nearest(instance, usable, np.ones(instance.points, np.bool_))
+        nearest = instance.rows.nearest_two(open_sites)[:, 0]
+        return None if (nearest < 0).any() else (nearest, np.ones(nearest.size))
+    share = _shared(instance, open_sites[instance.site])
+    if share is None:
+        return None
+    pairs = np.flatnonzero(share)
+    return pairs, share[pairs]
+
+
+def _shared(instance: AllocationInstance, usable: NDArray[np.bool_]) -> NDArray[np.float64] | None:
+    """Share the demand among usable pairs within the capacities: (P,); None where that is not found."""
     if instance.single_source:
         return _one_each(instance, usable)
     share = _nearest(instance, usable, instance.demand == 0.0)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import threading
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +19,9 @@ from chargeplan.errors import InputError
 from chargeplan.events import Event
 from chargeplan.instances.orlib import FacilityLocation, read_facility_location
 from chargeplan.solvers.allocation import AllocationInstance
+from chargeplan.solvers.allocation_ascent import PlainDual
 from chargeplan.solvers.allocation_certificate import certify_allocation
+from chargeplan.solvers.allocation_core import left
 from chargeplan.solvers.models.arrays import checked_sites
 from chargeplan.solvers.models.facility_location import allocation_instance
 
@@ -300,3 +304,77 @@ def test_whole_demand_is_split_among_capacities_that_are_not_whole() -> None:
     assert solution.status == "optimal"
     assert solution.selected.tolist() == [0, 1, 2]
     assert solution.objective == pytest.approx(3.0 + 8 / 3 * (0 + 1 + 2))
+
+
+def plain(points: int = 300, sites: int = 60, opening: float = 900.0) -> Facilities:
+    """A square with stations that serve any demand, seeded: too many pairs for its linear program."""
+    rng = np.random.default_rng(5)
+    cost = 1000.0 * np.linalg.norm(rng.random((points, 1, 2)) - rng.random((sites, 2)), axis=2)
+    return Facilities(cost, opening * rng.uniform(0.7, 1.3, sites), None, np.ones(points))
+
+
+def test_dual_ascent_is_tight_and_proves_what_it_says() -> None:
+    """Ascent and adjustment alone come within 3 % of the optimum; steps from there within a quarter."""
+    case = plain()
+    instance, best = asked(case), solved(case).objective
+    dual = PlainDual(instance)
+    assert 0.97 * best <= dual.bound <= best
+    assert certify_allocation(instance, dual.rows, dual.prices).bound(instance) == pytest.approx(dual.bound)
+    dual.run(400, best)
+    assert 0.9975 * best <= dual.bound <= best
+
+
+def test_the_bound_without_capacities_follows_from_its_multipliers() -> None:
+    """Whole numbers of the certificate, added up as exactly as the audit does, required sites and all."""
+    base = plain()
+    case = Facilities(
+        base.cost, base.opening, None, base.demand, given={"required": [3], "forbidden": [7, 9]}
+    )
+    solution = solved(case, gap=0.01)
+    assert (solution.bound_kind, solution.gap <= 0.01) == ("dual-certificate", True)
+    check_plan(case, solution)
+    unit = Fraction(1, 1 << solution.certificate.scale)
+    u = [Fraction(rows) * unit for rows in solution.certificate.rows.tolist()]
+    proven = sum(u)
+    for site in np.delete(np.arange(60), [7, 9]).tolist():
+        saved = sum((max(u[i] - Fraction(case.cost[i, site]), Fraction(0)) for i in range(300)), Fraction(0))
+        added = Fraction(case.opening[site]) - saved
+        proven += added if site == 3 else min(added, Fraction(0))
+    assert 0.99 * solution.objective <= solution.bound <= proven <= solution.objective
+
+
+@pytest.mark.parametrize("looks", [0, 1, 2, 4])
+def test_a_dual_ascent_that_is_stopped_proves_a_true_bound(looks: int) -> None:
+    """Stopped at any look: a bound below the optimum, and a plan that it points to in part."""
+    case, left_looks = plain(80, 20), itertools.count(-looks)
+    dual = PlainDual(asked(case), lambda: next(left_looks) >= 0)
+    assert next(left_looks) <= 3
+    assert 0.0 < dual.bound <= solved(case).objective
+
+
+def test_work_decides_the_same_way_twice() -> None:
+    """A limit of work gives the same plan and multipliers to the byte, and none of it is the clock's."""
+    case = plain(600, 150)
+    one, two = (solved(case, work_limit=0.2, threads=1) for _ in range(2))
+    assert one.reproducible
+    assert two.reproducible
+    assert one.selected.tobytes() == two.selected.tobytes()
+    assert one.certificate.rows.tobytes() == two.certificate.rows.tobytes()
+    assert one.gap <= 0.05
+
+
+def test_no_core_is_made_of_more_pairs_than_asked_for() -> None:
+    """What a better plan may still use is listed up to a number of pairs, and holds every better plan."""
+    case = plain()
+    best = solved(case)
+    dual = PlainDual(asked(case))
+    rest = left(dual, best.objective, 10**6)
+    assert rest is not None
+    assert set(best.selected.tolist()) <= set(rest.sites.tolist())
+    assert left(dual, best.objective, rest.pairs.size) is not None
+    assert left(dual, best.objective, rest.pairs.size - 1) is None
+    served = set(zip(range(300), best.assignment.tolist(), strict=True))
+    instance = dual.instance
+    assert served <= set(
+        zip(instance.row[rest.pairs].tolist(), instance.site[rest.pairs].tolist(), strict=True)
+    )
