@@ -566,7 +566,7 @@ class _Work:
         best = None if self.plan is None else self.plan[self.reduction.sites]
         if best is None or self.relaxation is None or not self.model.allows(best):
             return self.reduction
-        return self.reduction.then(without_dear_sites(self.model, self.relaxation, best))
+        return self.reduction.then(without_dear_sites(self.model, self.relaxation, best, self.run.must_stop))
 
     def _reduced_gap(self, offset: float) -> float:
         """Gap of a reduced model that stands for the gap asked for: relative to what is not decided yet."""

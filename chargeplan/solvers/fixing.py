@@ -11,6 +11,8 @@ from chargeplan.solvers.bounds import multipliers, worth
 from chargeplan.solvers.reduction import reduce
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
     from chargeplan.solvers.bounds import Relaxation
@@ -60,7 +62,12 @@ def proven(model: CoveringModel, relaxation: Relaxation) -> Proven:
     return Proven(sum(float(term.sum()) for term in terms) - rounding, price)
 
 
-def without_dear_sites(model: CoveringModel, relaxation: Relaxation, plan: NDArray[np.bool_]) -> Reduction:
+def without_dear_sites(
+    model: CoveringModel,
+    relaxation: Relaxation,
+    plan: NDArray[np.bool_],
+    stop: Callable[[], bool] = lambda: False,
+) -> Reduction:
     """Close the sites that only plans worse than a known one open, and reduce what is left.
 
     Parameters
@@ -71,6 +78,8 @@ def without_dear_sites(model: CoveringModel, relaxation: Relaxation, plan: NDArr
         Multipliers that prove a bound of it. A plan with a site of price r is worse than the bound by r.
     plan
         (M,) bool, a plan that the model allows.
+    stop
+        Asked on the way whether to stop: what is left is then larger than it need be.
 
     Returns
     -------
@@ -80,4 +89,4 @@ def without_dear_sites(model: CoveringModel, relaxation: Relaxation, plan: NDArr
     known = proven(model, relaxation)
     objective = model.objective(plan) * (-1.0 if model.maximise else 1.0)
     dear = known.price > max(objective - known.bound, 0.0)
-    return reduce(replace(model, closed=model.closed | (dear & ~plan)))
+    return reduce(replace(model, closed=model.closed | (dear & ~plan)), stop)

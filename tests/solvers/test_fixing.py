@@ -66,6 +66,21 @@ def test_what_multipliers_prove_is_true(setting: str, seed: int) -> None:
             assert objective >= known.bound + np.maximum(known.price[plan], 0.0).sum() - 1e-6
 
 
+def test_a_stopped_reduction_of_what_is_left_keeps_the_optimum() -> None:
+    """Asked to stop at once, fewer rows and sites drop out; the optimum is among what is left."""
+    reduction = next(found for seed in range(30) if (found := small("cover", seed)) is not None)
+    model, looks = reduction.model, []
+
+    def stop() -> bool:
+        looks.append(1)
+        return True
+
+    rest = without_dear_sites(model, ascend(model), brute_force.best(model).plan, stop)
+    assert looks
+    found = brute_force.best(rest.model)
+    assert found.objective + rest.offset == pytest.approx(brute_force.best(model).objective, abs=1e-9)
+
+
 def test_prices_leave_little_of_a_city() -> None:
     """With a good plan, few sites of a maximal covering are left to choose; their LP proves as much."""
     demand, sites = city(3_000, 300, 9_000.0)
