@@ -281,7 +281,8 @@ def check_parquet(path: Path) -> None:
     Raises
     ------
     InputError
-        It is damaged, or its columns unpack to a hundred times its size, or its rows have less than a byte.
+        It is damaged, or its columns unpack to a hundred times its size, or its rows, or the values of lists
+        in them, have less than a byte.
     """
     import pyarrow as pa  # type: ignore[import-untyped]  # noqa: PLC0415 - an optional dependency
     from pyarrow import parquet  # noqa: PLC0415
@@ -291,9 +292,12 @@ def check_parquet(path: Path) -> None:
     except (pa.ArrowException, OSError, ValueError) as error:
         raise fault(path, f"cannot be read: {error}") from None
     size = path.stat().st_size
-    unpacked = sum(about.row_group(number).total_byte_size for number in range(about.num_row_groups))
-    if unpacked > max(_ALLOWED, _UNPACKED * size) or about.num_rows > max(_ALLOWED // 100, size):
-        raise fault(path, f"is {size:,} bytes that unpack to {about.num_rows:,} rows: too little for so many")
+    groups = [about.row_group(number) for number in range(about.num_row_groups)]
+    unpacked = sum(group.total_byte_size for group in groups)
+    counts = [sum(group.column(at).num_values for group in groups) for at in range(about.num_columns)]
+    most = max([about.num_rows, *counts])  # a row may hold a list of any length
+    if unpacked > max(_ALLOWED, _UNPACKED * size) or most > max(_ALLOWED // 100, size):
+        raise fault(path, f"is {size:,} bytes that unpack to {most:,} values: too little for so many")
 
 
 def _resolved(path: Path) -> Path:

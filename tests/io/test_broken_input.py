@@ -124,6 +124,18 @@ def repeated(path: Path) -> None:
             file.write_table(part)
 
 
+def long_list(path: Path) -> None:
+    """A row with a list of three million zeros."""
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    POINTS.to_parquet(path)
+    table = parquet.read_table(path)
+    zeros = [[0] * 3_000_000, *[None] * (len(table) - 1)]
+    column = pa.array(zeros, type=pa.list_(pa.int8()))
+    parquet.write_table(table.append_column("zeros", column), path)
+
+
 def shapefile(code_page: str | None) -> Make:
     def make_parts(path: Path) -> None:
         POINTS.to_file(path, encoding="GBK")
@@ -174,6 +186,7 @@ REFUSED: list[tuple[str, Make, str]] = [
     ("demand.gpkg", bomb, "is not what its suffix .gpkg says"),
     ("demand.kml", bomb, "is not what its suffix .kml says"),
     ("demand.parquet", repeated, "too little for so many"),
+    ("demand.parquet", long_list, "too little for so many"),
     ("demand.gpkg", computed, "layer 'endless' is computed by SQL in the file"),
     ("demand.kml", text(f"<!DOCTYPE kml [{LAUGHS}]>{KML.format('&lol9;', '')}"), "a document type"),
     (
