@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from chargeplan.solvers.backends.base import Answer, Backend
     from chargeplan.solvers.solution import Limits
 
+_MOMENT = 0.5  # seconds that the dual ascent gets, whatever is left
 _CHUNK = 0.2  # units of work between two looks at the clock
 _FIRST_SEARCH = 1.0  # units of work for moves from the first plan
 _FIRST_PLANS = 20  # that there should be time for in these moves
@@ -217,7 +218,12 @@ class _Work:
         """Return multipliers to begin with; without capacities a dual ascent, whose plan is moved on from."""
         if not self.instance.plain:
             return AllocationDual(self.instance)
-        dual = PlainDual(self.instance, self.run.must_stop, self._adjusted)
+        began = self.run.elapsed
+
+        def over() -> bool:  # what takes a moment is done even where reading the table took all the time
+            return self.run.cancelled or (self.run.must_stop() and self.run.elapsed > began + _MOMENT)
+
+        dual = PlainDual(self.instance, over, self._adjusted)
         self._climbed = dual.work
         self.run.show(None, dual.bound)
         self.run.enter("search")
@@ -231,6 +237,8 @@ class _Work:
     def _adjusted(self, work: float) -> bool:
         """Whether a share of the limits is used up by adjusting the dual ascent."""
         limits = self.run.limits
+        if self.run.must_stop():
+            return True
         if limits.time_limit is not None and self.run.elapsed >= _SEARCH_SHARE * limits.time_limit:
             self.run.by_clock = True
             return True
