@@ -261,7 +261,10 @@ def section(
         "",
         "### stays of other shapes, Poisson arrivals, the same stations",
         "",
-        "Ratios are means over the stations, from the least to the greatest.",
+        (
+            f"Ratios are means over the stations, from the least to the greatest. The standard error of a "
+            f"station's P(wait) is about {1.5 * error:.2g} points, but for the exponential stays."
+        ),
         "",
         table(
             ["stays", "CV2", "sessions", "P(wait), simulated less Erlang C, points, mean", "worst",
