@@ -66,6 +66,8 @@ def one_half() -> dict[str, Callable[[], object]]:
         "dominated_rows": lambda: kernels.dominated_rows(_relation()),
         "dominated_columns": lambda: kernels.dominated_columns(_relation(), _COST),
         "components": lambda: kernels.components(_relation()),
+        "least_servers": lambda: kernels.least_servers(_COST, service_time=1.0, wait=0.1, alpha=0.1),
+        "wait_exceeds": lambda: kernels.wait_exceeds(_COST, 5, 1.0, 0.1),
     }
 
 
