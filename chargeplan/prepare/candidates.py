@@ -12,7 +12,7 @@ from chargeplan.errors import InputError
 from chargeplan.prepare import columns
 from chargeplan.prepare.candidates_table import Kind, with_kinds
 from chargeplan.prepare.features import positions
-from chargeplan.prepare.points import Sites
+from chargeplan.prepare.points import Sites, Standing
 from chargeplan.scenario import STATUSES
 
 if TYPE_CHECKING:
@@ -35,15 +35,62 @@ def layer_sites(layer: SiteLayer, features: Features, kinds: Mapping[str, Kind] 
         What sites of a kind cost and have room for, where neither the table nor a column says it. All kinds
         of sites to be built without a stated cost must be there, if there are any.
     """
+    status = columns.word_or_column(features, layer.status, "status", "candidate", STATUSES)
     sites = Sites(
         ids=columns.ids(features, layer.id),
         positions=positions(features.frame),
-        status=columns.word_or_column(features, layer.status, "status", "candidate", STATUSES),
+        status=status,
         kind=columns.word_or_column(features, layer.kind, "kind", layer.name),
         cost=columns.numbers(features, layer.cost, "cost", 1.0),
         room=columns.numbers(features, layer.room, "room", np.inf, blank=np.inf),
+        district=columns.words(features, layer.district, "district", "", blank=""),
+        substation=columns.words(features, layer.substation, "substation", "", blank=""),
+        keep=columns.numbers(features, layer.keep, "keep", 0.0, blank=0.0),
+        close=columns.numbers(features, layer.close, "close", np.inf, blank=np.inf),
+        standing=standing_chargers(features, status),
     )
     return sites if not kinds else _of_their_kinds(sites, layer, features, kinds)
+
+
+_CHARGERS = "chargers_"
+
+
+def standing_chargers(features: Features, status: npt.NDArray[np.object_]) -> npt.NDArray[np.object_]:
+    """Read how many chargers of each type stand at each site, from the columns ``chargers_<type>``.
+
+    Parameters
+    ----------
+    features
+        The layer; chargers of no whole number, or where no station stands, are faults of it.
+    status
+        (M,) of each site.
+
+    Returns
+    -------
+    ndarray
+        (M,) tuples of `Standing`.
+    """
+    named = [str(name) for name in features.frame.columns if str(name).startswith(_CHARGERS)]
+    counts = {name.removeprefix(_CHARGERS): _whole(features, name, status) for name in named}
+    found = np.empty(len(features.frame), dtype=object)
+    for at in range(found.size):
+        each = ((name, int(numbers[at])) for name, numbers in counts.items())
+        found[at] = tuple(Standing(name, None, number) for name, number in each if number)
+    return found
+
+
+def _whole(features: Features, column: str, status: npt.NDArray[np.object_]) -> npt.NDArray[np.float64]:
+    """Read a column of chargers that stand; what is missing is none."""
+    counts = columns.numbers(features, column, column, 0.0, blank=0.0)
+    say = features.faults.add_rows
+    usable = (counts >= 0) & np.isfinite(counts)  # what is not has been said
+    broken = usable & (counts != np.floor(counts))
+    says = "is no whole number of chargers"
+    say(broken, features.rows, lambda at: f"{counts[at]:.10g} {says}", column=column)
+    astray = usable & (counts > 0) & (status != "existing")
+    says_where = "chargers stand only where the status is 'existing'; here it is"
+    say(astray, features.rows, lambda at: f"{says_where} {status[at]!r}", column=column)
+    return np.where(usable & ~broken, counts, 0.0)
 
 
 def _of_their_kinds(sites: Sites, layer: SiteLayer, features: Features, kinds: Mapping[str, Kind]) -> Sites:

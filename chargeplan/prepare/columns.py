@@ -5,7 +5,7 @@ A key names a column; a key left out means the column of its own name, if there 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 import pandas as pd
@@ -63,8 +63,9 @@ def numbers(
     say(values < 0, features.rows, lambda at: f"{values[at]:g} is negative", column=column)
     if blank is None:
         say(missing, features.rows, lambda _: f"the {key} is missing", column=column)
+    if blank is None or np.isfinite(blank):
         say(np.isinf(values), features.rows, lambda _: f"the {key} is infinite", column=column)
-    else:
+    if blank is not None:
         values = np.where(missing, blank, values)
     return _summable(values, features, column)
 
@@ -79,15 +80,34 @@ def _summable(values: npt.NDArray[np.float64], features: Features, column: str) 
     return values + 0.0  # no -0
 
 
+@overload
 def words(
-    features: Features, given: str | None, key: str, constant: str | None = None
+    features: Features, given: str | None, key: str, constant: str, *, blank: str | None = None
+) -> npt.NDArray[np.object_]: ...
+@overload
+def words(
+    features: Features, given: str | None, key: str, constant: None = None, *, blank: str | None = None
+) -> npt.NDArray[np.object_] | None: ...
+def words(
+    features: Features,
+    given: str | None,
+    key: str,
+    constant: str | None = None,
+    *,
+    blank: str | None = None,
 ) -> npt.NDArray[np.object_] | None:
-    """Read a column of text; None where there is none and no constant stands for it."""
+    """Read a column of text; None where there is none and no constant stands for it.
+
+    `blank` is what a missing text means; None where it is a fault.
+    """
     column = _column(features, given, key)
     if column is None:
         return None if constant is None else np.full(len(features.frame), constant, dtype=object)
     values = as_text(features.frame[column])
     missing = np.array([value is None for value in values], dtype=bool)
+    if blank is not None:
+        values[missing] = blank
+        return values
     features.faults.add_rows(missing, features.rows, lambda _: f"the {key} is missing", column=column)
     return values
 
@@ -113,7 +133,6 @@ def word_or_column(
     if given in allowed or (given is not None and not allowed and given not in features.frame.columns):
         return np.full(len(features.frame), given, dtype=object)
     values = words(features, given, key, constant)
-    assert values is not None
     if allowed:
         wrong = np.array([value is not None and value not in allowed for value in values], dtype=bool)
         says = f"is none of {', '.join(allowed)}"

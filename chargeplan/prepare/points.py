@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from typing import Self
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
 
-class _Columns:
+class Columns:
     """Columns of equal length, kept as read-only views."""
 
     ids: npt.NDArray[np.object_]
@@ -34,7 +34,7 @@ class _Columns:
 
 
 @dataclass(frozen=True, eq=False)
-class Points(_Columns):
+class Points(Columns):
     """Demand points.
 
     Parameters
@@ -55,8 +55,16 @@ class Points(_Columns):
     district: npt.NDArray[np.object_] | None = None
 
 
+class Standing(NamedTuple):
+    """Chargers that stand at a site: of a type by name, or of so many kW where only that is known."""
+
+    type: str | None
+    kw: float | None
+    number: int
+
+
 @dataclass(frozen=True, eq=False)
-class Sites(_Columns):
+class Sites(Columns):
     """Places where stations may stand, or stand.
 
     Parameters
@@ -73,6 +81,14 @@ class Sites(_Columns):
         (M,), at least 0.
     room
         (M,) chargers that fit; inf where it is not stated.
+    district
+        (M,) str; "" where it is not stated.
+    substation
+        (M,) str, the id of the substation that a site draws on; "" for the nearest.
+    keep, close
+        (M,) what it costs to keep an existing station, and to give it up; `close` is inf where it stays.
+    standing
+        (M,) tuples of `Standing`: the chargers that are there already.
     """
 
     ids: npt.NDArray[np.object_]
@@ -81,3 +97,8 @@ class Sites(_Columns):
     kind: npt.NDArray[np.object_]
     cost: npt.NDArray[np.float64]
     room: npt.NDArray[np.float64]
+    district: npt.NDArray[np.object_]
+    substation: npt.NDArray[np.object_]
+    keep: npt.NDArray[np.float64]
+    close: npt.NDArray[np.float64]
+    standing: npt.NDArray[np.object_]

@@ -44,7 +44,7 @@ class GivenFrames(LayerFiles):
         asked = Scenario.parse({"schema": 1, "name": "problem", **tables, **self.tables, "standards": named})
         files = {spec.matrix for spec in asked.standards if spec.matrix}
         files |= {layer.file for layer in (*asked.existing, *asked.candidates)}
-        files |= {asked.people.file} if asked.people else set()
+        files |= {layer.file for layer in (asked.people, asked.grid) if layer}
         asked = asked.located(Path.cwd(), given=frozenset(files))
         super().__init__(asked)
         return asked

@@ -19,6 +19,7 @@ from chargeplan.prepare.corridors import read_corridor, read_network
 from chargeplan.prepare.demand import demand_points
 from chargeplan.prepare.existing.sites import read_existing
 from chargeplan.prepare.extent import note_swapped
+from chargeplan.prepare.grid import note_unknown, read_substations
 from chargeplan.prepare.people import read_people
 from chargeplan.problem.datums import shifted_layers
 
@@ -30,9 +31,10 @@ if TYPE_CHECKING:
 
     from chargeplan.prepare.features import Features
     from chargeplan.prepare.files import Files
+    from chargeplan.prepare.grid import Substations
     from chargeplan.prepare.points import Points, Sites
     from chargeplan.prepare.roads import RoadNetwork
-    from chargeplan.scenario import Inputs, Layer
+    from chargeplan.scenario import GridLayer, Inputs, Layer
 
     Polygons: TypeAlias = npt.NDArray[np.object_]
     SiteTable: TypeAlias = tuple[Features, Sites]
@@ -62,6 +64,7 @@ class Layers:
     corridors: dict[str, Corridor] = field(default_factory=dict)
     sites: Sites | None = None
     network: RoadNetwork | None = None
+    substations: Substations | None = None
     borders: gpd.GeoDataFrame | None = None
     warnings: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
@@ -80,6 +83,7 @@ def read_layers(inputs: Inputs, files: Files) -> tuple[Layers, list[Fault]]:
     """
     reading = _Reading(files)
     reading.demand(inputs)
+    reading.grid(inputs)
     reading.sites(inputs)
     reading.corridors(inputs)
     reading.network(inputs)
@@ -89,7 +93,10 @@ def read_layers(inputs: Inputs, files: Files) -> tuple[Layers, list[Fault]]:
     return reading.layers, reading.finish()
 
 
-_COLUMN_KEYS = {"id", "weight", "district", "status", "kind", "cost", "room"}
+_COLUMN_KEYS = {
+    *("id", "weight", "district", "status", "kind", "cost", "room"),
+    *("substation", "keep", "close", "spare_kw"),
+}
 
 
 class _Reading:
@@ -121,6 +128,7 @@ class _Reading:
         kinds = {name: Kind(kind.cost, kind.room or np.inf) for name, kind in inputs.kinds.items()}
         read = [(layer, self._load(layer, layer.name, geometry.POINTS)) for layer in inputs.sites]
         given = [(features, layer_sites(layer, features, kinds)) for layer, features in read if features]
+        self._connect(inputs, given)
         areas = self._excluded(inputs)
         made = self._candidates(inputs, kinds, areas)
         standing = self._existing(inputs)
@@ -153,6 +161,16 @@ class _Reading:
         if features and self._sound(features) and (network := read_network(features)):
             self._warn_of_parts("the network", network)
             self.layers.network = network
+
+    def grid(self, inputs: Inputs) -> None:
+        if inputs.grid is None:
+            return
+        features = self._load(inputs.grid, "grid", geometry.POINTS)
+        if features:
+            substations = read_substations(inputs.grid, features)
+            if self._sound(features):
+                self.layers.substations = substations
+                self.layers.warnings.extend(_unlimited(inputs.grid, substations))
 
     def borders(self, inputs: Inputs) -> None:
         read = {layer.name: self._load(layer, layer.name, geometry.POLYGONS) for layer in inputs.areas}
@@ -214,6 +232,14 @@ class _Reading:
         self.layers.doubtful.extend(doubtful)
         return read
 
+    def _connect(self, inputs: Inputs, given: list[SiteTable]) -> None:
+        """Look whether there are the substations that sites name."""
+        if self.layers.substations is None:
+            return
+        columns = {layer.name: layer.substation or "substation" for layer in inputs.sites}
+        for features, sites in given:
+            note_unknown(self.layers.substations, sites, features, columns[features.name])
+
     def _note_unused(self, kinds: Mapping[str, Kind], sites: Sites) -> None:
         for kind in sorted(kinds.keys() - set(sites.kind)):
             self.layers.warnings.append(f"[kinds.{kind}]: no site is of this kind")
@@ -260,6 +286,12 @@ class _Reading:
 def _doubt_standing(features: Features, sites: Sites, stays: npt.NDArray[np.bool_]) -> None:
     says = "lies in an excluded area, and stays"
     features.faults.doubt_rows(stays, features.rows, lambda at: f"{sites.ids[at]} {says}")
+
+
+def _unlimited(layer: GridLayer, substations: Substations) -> list[str]:
+    count = int(np.isinf(substations.spare_kw).sum())
+    says = f"{layer.file}: substations whose kW to spare are not stated, which limit nothing"
+    return [f"{says}: {count:,} of {len(substations):,}"] if count else []
 
 
 def _unread(layer: Layer, features: Features) -> list[str]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from chargeplan.errors import Fault, InputError
+from chargeplan.problem.charging import read_charging, with_connections
 from chargeplan.problem.files import LayerFiles
 from chargeplan.problem.frames import GivenFrames, name_standards
 from chargeplan.problem.layers import Layers, read_layers
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     import geopandas as gpd
 
     from chargeplan.prepare.points import Sites
+    from chargeplan.problem.charging import Charging
     from chargeplan.problem.frames import Frames
     from chargeplan.problem.model import InputFile, Standard
     from chargeplan.scenario import Objective, StandardSpec
@@ -46,7 +48,8 @@ class Problem:
     corridors, network, areas, exclude
         Line and polygon layers, as GeoDataFrames; corridors and areas also by name.
     tables
-        Other keys and tables of a scenario file: `name`, `title`, `source`, `chargers`, `mix`, `solve`.
+        Other keys and tables of a scenario file: `name`, `title`, `source`, `chargers`, `mix`, `sizing`,
+        `grid`, `periods`, `phasing`, `solve`.
 
     Attributes
     ----------
@@ -58,6 +61,8 @@ class Problem:
         All sites.
     standards
         The standards that this release plans, in the scenario's order.
+    charging
+        What is known of chargers, or None where the scenario has no ``[[chargers]]``.
     lines
         The corridors' pieces by corridor, in WGS-84.
     borders
@@ -83,6 +88,7 @@ class Problem:
     name: str
     sites: Sites = field(repr=False)
     standards: tuple[Standard, ...]
+    charging: Charging | None = field(repr=False)
     lines: Mapping[str, gpd.GeoDataFrame] = field(repr=False)
     borders: gpd.GeoDataFrame | None = field(repr=False)
     inputs: tuple[InputFile, ...] = field(repr=False)
@@ -158,7 +164,7 @@ class Problem:
         ----------
         tables
             Keys and tables of the scenario file that name no layer: `objective`, `standards`, `name`,
-            `title`, `source`, `chargers`, `mix`, `solve`.
+            `title`, `source`, `chargers`, `mix`, `sizing`, `periods`, `phasing`, `solve`.
 
         Raises
         ------
@@ -210,18 +216,22 @@ class Problem:
 
     def _fill(self, scenario: Scenario, files: LayerFiles, layers: Layers, faults: list[Fault]) -> None:
         standards, warnings, more = build_standards(scenario, layers, files.table)
-        if faults or more:
-            raise InputError(faults + more)
+        charging, doubts, wrong = read_charging(scenario, layers)
+        if faults or more or wrong:
+            raise InputError(faults + more + wrong)
         files.release()
         values = {
             "scenario": scenario,
             "name": scenario.name,
-            "sites": layers.sites,
+            "sites": None
+            if layers.sites is None
+            else with_connections(layers.sites, charging, scenario.grid),
             "standards": standards,
+            "charging": charging,
             "lines": {name: corridor.pieces for name, corridor in layers.corridors.items()},
             "borders": layers.borders,
             "inputs": files.inputs(),
-            "warnings": (*layers.warnings, *warnings),
+            "warnings": (*layers.warnings, *warnings, *doubts),
             "doubtful": tuple(layers.doubtful),
             "notes": tuple(layers.notes),
             "not_planned": unplanned(scenario),

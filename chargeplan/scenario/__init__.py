@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from importlib import resources
 
+from chargeplan.scenario.chargers import ChargerType, GridLayer, MixRule, Period, Phasing, Sizing
 from chargeplan.scenario.inputs import Inputs
 from chargeplan.scenario.reading import Scenario, read_leniently
 from chargeplan.scenario.sources import (
@@ -22,12 +23,10 @@ from chargeplan.scenario.sources import (
 from chargeplan.scenario.tables import (
     STATUSES,
     AreaLayer,
-    ChargerType,
     CorridorLayer,
     DemandLayer,
     Exclusion,
     Layer,
-    MixRule,
     NamedLayer,
     Objective,
     RoadLayer,
@@ -46,6 +45,7 @@ __all__ = [
     "EvDemand",
     "Exclusion",
     "ExistingLayer",
+    "GridLayer",
     "Inputs",
     "KindOfSite",
     "Layer",
@@ -53,9 +53,12 @@ __all__ = [
     "NamedLayer",
     "Objective",
     "PeopleLayer",
+    "Period",
+    "Phasing",
     "RoadLayer",
     "Scenario",
     "SiteLayer",
+    "Sizing",
     "SolveOptions",
     "SourcedFactor",
     "StandardSpec",

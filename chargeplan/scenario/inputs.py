@@ -8,6 +8,7 @@ from typing import Annotated, Self
 from pydantic import Field, PrivateAttr
 
 from chargeplan.errors import Fault, InputError
+from chargeplan.scenario.chargers import GridLayer  # noqa: TC001 - pydantic reads it at run time
 from chargeplan.scenario.sources import (  # noqa: TC001 - pydantic reads them at run time
     CandidateRule,
     EvDemand,
@@ -40,6 +41,7 @@ class Inputs(Table):
     people: PeopleLayer | None = None
     ev: EvDemand | None = None
     network: RoadLayer | None = None
+    grid: GridLayer | None = None
 
     _folder: Path = PrivateAttr(default_factory=Path.cwd)
     _file: Path | None = PrivateAttr(default=None)

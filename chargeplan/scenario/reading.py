@@ -10,11 +10,16 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import BaseModel, Field, ValidationError
 
 from chargeplan.errors import Fault, InputError
+from chargeplan.scenario.chargers import (  # noqa: TC001 - pydantic reads them at run time
+    ChargerType,
+    MixRule,
+    Period,
+    Phasing,
+    Sizing,
+)
 from chargeplan.scenario.inputs import Inputs
 from chargeplan.scenario.rules import crossed
 from chargeplan.scenario.tables import (
-    ChargerType,
-    MixRule,
     Name,
     Objective,
     SolveOptions,
@@ -38,6 +43,9 @@ class Scenario(Inputs):
     objective: Objective
     chargers: Annotated[tuple[ChargerType, ...], Field(strict=False)] = ()
     mix: Annotated[tuple[MixRule, ...], Field(strict=False)] = ()
+    sizing: Sizing | None = None
+    periods: Annotated[tuple[Period, ...], Field(strict=False)] = ()
+    phasing: Phasing | None = None
     solve: SolveOptions = SolveOptions()
 
     @classmethod

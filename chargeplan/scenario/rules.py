@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
+from chargeplan.scenario.charger_rules import charger_faults
 from chargeplan.scenario.tables import PLACED
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ def crossed(tables: Mapping[str, Any]) -> Iterator[str]:
     yield from _people(tables)
     yield from _roads(tables)
     yield from _aims(tables)
+    yield from charger_faults(tables)
 
 
 def _items(tables: Mapping[str, Any], table: str) -> list[dict[str, Any]]:
@@ -47,7 +49,7 @@ def _nothing(tables: Mapping[str, Any]) -> Iterator[str]:
 
 def _repetitions(tables: Mapping[str, Any]) -> Iterator[str]:
     keys = {"chargers": "type"}
-    for table in ("demand", "sites", "corridors", "areas", "standards", "chargers"):
+    for table in ("demand", "sites", "corridors", "areas", "standards", "chargers", "periods"):
         names = _names(tables, table, keys.get(table, "name"))
         for name, count in Counter([*names, *_also(tables, table)]).items():
             if count > 1:
@@ -69,10 +71,6 @@ def _references(tables: Mapping[str, Any]) -> Iterator[str]:
         for place, item in _standards(tables):
             if isinstance(item.get(key), str) and item[key] not in known:
                 yield f"{place}, {key}: there is no [[{table}]] called {item[key]!r}"
-    types = _names(tables, "chargers", "type")
-    for number, item in enumerate(_items(tables, "mix"), 1):
-        if isinstance(item.get("type"), str) and item["type"] not in types:
-            yield f"[[mix]] {number}, type: there are no [[chargers]] of type {item['type']!r}"
 
 
 def _people(tables: Mapping[str, Any]) -> Iterator[str]:

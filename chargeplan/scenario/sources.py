@@ -45,7 +45,8 @@ class ExistingLayer(NamedLayer):
     """``[[existing]]``: stations that stand, of one source; the most trusted source comes first.
 
     `columns` says which column of a table is which; the filters say which stations count. With `merge`,
-    stations that lie within so far of one of a source above and are called alike become one with it.
+    stations that lie within so far of one of a source above and are called alike become one with it. `keep`
+    is what it costs to keep each of them, `close` to give one up; without `close` they stay.
     """
 
     source: Literal["table", "openstreetmap", "openchargemap", "ocpi", "afdc"]
@@ -59,6 +60,8 @@ class ExistingLayer(NamedLayer):
     standing: bool = True
     unstated: Literal["drop", "keep"] = "drop"
     merge: Radius | None = None
+    keep: NotNegative = 0.0
+    close: NotNegative | None = None
 
     @property
     def merge_m(self) -> float | None:

@@ -85,13 +85,21 @@ class DemandLayer(NamedLayer):
 
 
 class SiteLayer(NamedLayer):
-    """``[[sites]]``: places where stations may stand, or stand."""
+    """``[[sites]]``: places where stations may stand, or stand.
+
+    `keep` is what it costs to keep one that stands, `close` to give it up; without `close` it stays. The
+    chargers that stand already are in columns ``chargers_<type>``.
+    """
 
     id: Text | None = None
     status: Text | None = None
     kind: Text | None = None
     cost: ColumnOrNumber | None = None
     room: ColumnOrNumber | None = None
+    district: Text | None = None
+    substation: Text | None = None
+    keep: ColumnOrNumber | None = None
+    close: ColumnOrNumber | None = None
 
 
 class CorridorLayer(NamedLayer):
@@ -227,30 +235,6 @@ class Objective(Table):
             raise ValueError(
                 f'stations and budget are for maximise, and stations for distances, not for "{self.minimise}"'
             )
-        return self
-
-
-class ChargerType(Table):
-    """``[[chargers]]``: a type of charger, its power and its price."""
-
-    type: Name
-    kw: Positive
-    cost: NotNegative = 0.0
-
-
-class MixRule(Table):
-    """``[[mix]]``: how many chargers of a type, or of all types, at least, at most, or as a share."""
-
-    type: Name | None = None
-    at_least: Annotated[int, Field(ge=0)] | None = None
-    at_most: Annotated[int, Field(ge=0)] | None = None
-    share: Share | None = None
-    district: Text | None = None
-
-    @model_validator(mode="after")
-    def _check(self) -> Self:
-        if self.at_least is None and self.at_most is None and self.share is None:
-            raise ValueError("needs at_least, at_most or share")
         return self
 
 

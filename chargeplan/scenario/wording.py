@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from typing import TYPE_CHECKING, Any
 
-from chargeplan.scenario import sources
+from chargeplan.scenario import chargers, sources
 from chargeplan.scenario import tables as models
 
 if TYPE_CHECKING:
@@ -27,8 +27,12 @@ _MODELS: dict[str, type[models.Table]] = {
     "network": models.RoadLayer,
     "standards": models.StandardSpec,
     "objective": models.Objective,
-    "chargers": models.ChargerType,
-    "mix": models.MixRule,
+    "chargers": chargers.ChargerType,
+    "mix": chargers.MixRule,
+    "sizing": chargers.Sizing,
+    "grid": chargers.GridLayer,
+    "periods": chargers.Period,
+    "phasing": chargers.Phasing,
     "solve": models.SolveOptions,
 }
 

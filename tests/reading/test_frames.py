@@ -80,7 +80,8 @@ def test_all_layers() -> None:
     assert problem.standards[1].strict
     assert list(problem.lines) == ["g4"]
     assert len(problem.borders) == 1
-    assert problem.not_planned == ("chargers: numbers of fast (120 kW): not planned yet",)
+    assert [each.type for each in problem.charging.types] == ["fast"]
+    assert problem.not_planned == ()
     assert problem.scenario.solve.gap == 0.02
 
 

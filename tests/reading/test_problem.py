@@ -331,20 +331,13 @@ def test_provenance(region) -> None:
 
 
 def test_what_is_not_planned_is_said(region) -> None:
-    """Chargers, mixes, areas, spacing and 'everywhere' are stated, never silently ignored."""
+    """Areas, spacing and 'everywhere' are stated, never silently ignored."""
     line = gpd.GeoDataFrame(geometry=[LineString([(113, 28), (113.1, 28)])], crs=4326)
     line.to_file(region.folder / "roads.geojson")
     gpd.GeoDataFrame(geometry=[box(113, 28, 114, 29)], crs=4326).to_file(region.folder / "core.geojson")
     problem = region.read(
         corridors=[{"name": "roads", "file": "roads.geojson"}],
         areas=[{"name": "core", "file": "core.geojson"}],
-        chargers=[{"type": "fast", "kw": 120}],
-        mix=[
-            {"type": "fast", "at_least": 450},
-            {"share": 0.7, "type": "fast", "district": "Yuhu"},
-            {"at_least": 1000, "at_most": 2000},
-            {"at_most": 5, "type": "fast"},
-        ],
         standards=[
             {"name": "urban", "demand": "people", "radius": "1 km", "guarantee": "everywhere"},
             {"name": "nevi", "corridor": "roads", "radius": "50 mi", "rule": "spacing"},
@@ -353,10 +346,6 @@ def test_what_is_not_planned_is_said(region) -> None:
     )
     assert problem.not_planned == (
         "standard core: area core: not planned yet; the whole standard is left out",
-        "chargers: 450 fast: not planned yet",
-        "chargers: 70 % fast in Yuhu: not planned yet",
-        "chargers: 1,000 to 2,000 of all types: not planned yet",
-        "chargers: at most 5 fast: not planned yet",
     )
     assert [standard.name for standard in problem.standards] == ["urban", "nevi"]
     assert "everywhere" in problem.standards[0].not_planned[0]

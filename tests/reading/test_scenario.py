@@ -249,7 +249,7 @@ def test_mix_names_a_type(region) -> None:
     """A mix of chargers that no table describes is a fault."""
     said = faults(region.scenario, mix=[{"type": "fast", "at_least": 3}, {"type": "slow"}])
     assert "[[mix]] 1, type: there are no [[chargers]] of type 'fast'" in said
-    assert "[[mix]] 2 (slow): needs at_least, at_most or share" in said
+    assert "[[mix]] 2 (slow): needs at_least, at_most, total or share" in said
 
 
 def test_frozen(region) -> None:

@@ -31,6 +31,10 @@ TABLES = {
     "[objective]": scenario.Objective,
     "[[chargers]]": scenario.ChargerType,
     "[[mix]]": scenario.MixRule,
+    "[sizing]": scenario.Sizing,
+    "[grid]": scenario.GridLayer,
+    "[[periods]]": scenario.Period,
+    "[phasing]": scenario.Phasing,
     "[solve]": scenario.SolveOptions,
 }
 

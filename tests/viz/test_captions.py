@@ -49,11 +49,15 @@ def test_a_required_standard_that_is_missed_is_marked(town, plan_of):
 
 def test_remarks_say_source_and_what_is_schematic(town, plan_of):
     """Sources, schematic corridors and what is not planned yet stand below every map."""
-    problem = town(source="A plan, 2025", chargers=[{"type": "fast", "kw": 120}])
+    standards = [
+        {"name": "intercity", "corridor": "corridors", "radius": "5 km"},
+        {"name": "all", "area": "areas", "radius": "1 km", "required": False},
+    ]
+    problem = town(source="A plan, 2025", standards=standards)
     text = captions.remarks(problem, plan_of(problem))
     assert "Source: A plan, 2025." in text
     assert "schematic, not surveyed: lengths times 1.15" in text
-    assert "Asked for but not planned yet: chargers" in text
+    assert "Asked for but not planned yet: standard all: area areas" in text
 
 
 def test_letters_without_a_shape_become_boxes_and_are_explained(town, plan_of):

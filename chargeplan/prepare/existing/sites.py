@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -11,16 +12,18 @@ from chargeplan.errors import InputError
 from chargeplan.prepare import existing
 from chargeplan.prepare.faults import Faults
 from chargeplan.prepare.features import POINTS, Features, load, positions
-from chargeplan.prepare.points import Sites
+from chargeplan.prepare.points import Sites, Standing
 from chargeplan.units import format_count
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
     import geopandas as gpd
+    import numpy.typing as npt
 
     from chargeplan.errors import Fault
+    from chargeplan.prepare.existing.plugs import Plug
     from chargeplan.prepare.files import Files
     from chargeplan.scenario import ExistingLayer
 
@@ -41,7 +44,7 @@ def read_existing(
     -------
     list of tuple
         For each table of which any station counts: its features, and its sites with status ``"existing"``,
-        which cost nothing and have room for as many chargers as they have ports.
+        which cost what keeping them takes and have room for as many chargers as they have ports.
     list of str
         What is doubtful: in the files, and of stations that several of them have.
     list of str
@@ -259,4 +262,34 @@ def _as_sites(layer: ExistingLayer, stations: gpd.GeoDataFrame) -> tuple[Feature
         kind=np.full(count, layer.kind or layer.name, dtype=object),
         cost=np.zeros(count),
         room=np.where(np.isnan(ports), np.inf, ports),
+        district=np.full(count, "", dtype=object),
+        substation=np.full(count, "", dtype=object),
+        keep=np.full(count, layer.keep),
+        close=np.full(count, np.inf if layer.close is None else layer.close),
+        standing=_standing(stations["plugs"], ports),
     )
+
+
+def _standing(plugs: Iterable[tuple[Plug, ...]], ports: npt.NDArray[np.float64]) -> npt.NDArray[np.object_]:
+    """List the chargers of each station by their kW: (M,) tuples."""
+    found = np.empty(len(ports), dtype=object)
+    for at, each in enumerate(plugs):
+        found[at] = tuple(_chargers(each, ports[at]))
+    return found
+
+
+def _chargers(plugs: tuple[Plug, ...], ports: float) -> Iterator[Standing]:
+    """Count as many chargers as ports, each of its strongest plug; every plug where no ports are stated.
+
+    A port may have plugs of several connectors, of which one is used at a time: so the strongest count first.
+    Plugs of unknown number count once; ports beyond all plugs are of the weakest such plug, else unknown.
+    """
+    left = math.inf if math.isnan(ports) else ports
+    for plug in sorted(plugs, key=lambda plug: -(plug.kw or 0.0)):
+        number = int(min(1 if plug.count is None else plug.count, left))
+        left -= number
+        if number:
+            yield Standing(None, plug.kw, number)
+    if 0 < left < math.inf:
+        of_any_number = (plug.kw for plug in plugs if plug.count is None)
+        yield Standing(None, min(of_any_number, key=lambda kw: kw or 0.0, default=None), int(left))
