@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import math
+import sys
 from typing import Annotated, Literal, Self
 
 from pydantic import (
@@ -34,7 +34,7 @@ def _radius(text: object) -> str:
 def _column_or_number(value: object) -> str | float:
     if isinstance(value, str) and value:
         return value
-    if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < math.inf:
+    if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= sys.float_info.max:
         return float(value)
     raise ValueError(f"{value!r} is neither the name of a column nor a number of at least 0")
 

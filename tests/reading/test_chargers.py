@@ -80,6 +80,8 @@ def test_limits_of_a_rule(rule, limits) -> None:
     ("table", "item", "message"),
     [
         ("chargers", {"type": "fast"}, "[[chargers]] 1 (fast), kw: is missing"),
+        ("chargers", {**FAST, "type": ["fast"]}, "[[chargers]] 1, type: input should be a valid string"),
+        ("chargers", {**LOADED, "load_share": 10**400}, "(fast), load_share: input should be a"),
         ("chargers", {**FAST, "kw": 0}, "[[chargers]] 1 (fast), kw: input should be greater than 0, not 0"),
         ("chargers", {**FAST, "at": "home"}, "at: input should be 'stations' or 'homes', not 'home'"),
         ("chargers", {**FAST, "stay": 30}, "stay: '30' is not a number with a unit (s, min, h), such as"),
@@ -99,6 +101,7 @@ def test_limits_of_a_rule(rule, limits) -> None:
         ("sizing", {"waits": "5 min"}, "[sizing], waits: unknown key; did you mean wait?"),
         ("grid", {}, "[grid], file: is missing"),
         ("grid", {"file": "g.csv", "spare_kw": -1}, "spare_kw: -1 is neither the name of a column nor"),
+        ("grid", {"file": "g.csv", "spare_kw": 10**400}, "0 is neither the name of a column nor"),
         ("grid", {"file": "g.csv", "simultaneity": 0.0}, "simultaneity: input should be greater than 0"),
         ("periods", {"name": 2026}, "[[periods]] 1, name: input should be a valid string, not 2026"),
         ("periods", {"name": "2026", "shares": {"urban": 2}}, "shares, urban: input should be less than or"),
