@@ -5,6 +5,7 @@
 `road`              distances by road by SciPy's Dijkstra
 `exact`             weights, shares and proven bounds in exact fractions
 `stations`          the stations of a layer or a mask
+`station_costs`     what building, keeping and closing stations costs
 `measure`           the audit of a set of stations
 `spacing`           the longest stretches between the stations of a corridor
 `certificate`       the bound that a dual certificate proves

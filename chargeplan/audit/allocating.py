@@ -24,7 +24,8 @@ from chargeplan.audit.certificate_file import read_allocation, read_service
 from chargeplan.audit.exact import exact_sum
 from chargeplan.audit.geodesic import within
 from chargeplan.audit.pairs import has_way, metres_of_pairs, pairs_with_metres
-from chargeplan.audit.placing import given_sites, room, stations_asked
+from chargeplan.audit.placing import room, stations_asked
+from chargeplan.audit.station_costs import given_sites, station_costs
 from chargeplan.errors import InputError
 
 if TYPE_CHECKING:
@@ -178,12 +179,12 @@ def _bound(problem: Problem, told: AllocationMultipliers, certificate: Mapping[s
         held = min(Fraction(capacity[site]), most) if math.isfinite(capacity[site]) else most
         reduced.append(Fraction(opening[site]) - (int(price[site]) * held + int(gain[site])) / unit)
     proven = Fraction(total, unit) + _least(problem, reduced)
-    return Fraction(math.ceil(proven)) if whole else proven
+    return (Fraction(math.ceil(proven)) if whole else proven) + _paid_anyway(problem)
 
 
 def _least(problem: Problem, reduced: list[Fraction]) -> Fraction:
     """Add up the least that permitted stations can make, so many of them where their number is given."""
-    opened, closed = given_sites(problem.sites)
+    opened, closed = given_sites(problem)
     free = sorted(reduced[site] for site in np.flatnonzero(~opened & ~closed).tolist())
     given = [reduced[site] for site in np.flatnonzero(opened).tolist()]
     if problem.scenario.objective.places:
@@ -247,10 +248,17 @@ def _cost(
 
 
 def _opening(problem: Problem) -> NDArray[np.float64]:
-    """Return what a plan pays for each site, (M,): nothing for one that stands already."""
-    new = np.asarray(problem.sites.status != "existing", np.float64)
+    """Return what a plan pays for each open site, (M,)."""
     counts = problem.scenario.objective.counts
-    return new * problem.sites.cost if counts == "cost" else new * float(counts == "stations")
+    if counts == "cost":
+        return station_costs(problem).each
+    return np.asarray(problem.sites.status != "existing", np.float64) * float(counts == "stations")
+
+
+def _paid_anyway(problem: Problem) -> Fraction:
+    """Return what every plan pays besides."""
+    counts = problem.scenario.objective.counts
+    return station_costs(problem).anyway if counts == "cost" else Fraction(0)
 
 
 def _capacity(problem: Problem) -> NDArray[np.float64]:

@@ -184,7 +184,7 @@ class BlockProof:
         total = self.base + Fraction(sum(units), 1 << self.told.scale)
         if self.maximise:
             return Fraction(math.floor(-total)) if self._whole else -total
-        return Fraction(math.ceil(total)) if self._whole else total
+        return (Fraction(math.ceil(total)) if self._whole else total) + self.sites.anyway
 
     @cached_property
     def _whole(self) -> bool:

@@ -15,6 +15,7 @@ from chargeplan.audit.certificate_file import read_multipliers
 from chargeplan.audit.exact import PricedRows, PricedSites, as_written, exact_sum, proven_bound
 from chargeplan.audit.geodesic import pairs_within, within
 from chargeplan.audit.road import pairs_within_road
+from chargeplan.audit.station_costs import given_sites, station_costs
 from chargeplan.errors import InputError
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ def certified_bound(problem: Problem, certificate: Mapping[str, Any]) -> Fractio
     -------
     Fraction
         A lower bound when minimising, an upper bound when maximising; rounded to an integer where every
-        objective is one.
+        objective is one, but for what all plans pay besides.
 
     Raises
     ------
@@ -57,11 +58,11 @@ def certified_bound(problem: Problem, certificate: Mapping[str, Any]) -> Fractio
     integral = whole_objective(rows, sites)
     if problem.scenario.objective.sense == "max":
         return Fraction(math.floor(-total)) if integral else -total
-    return Fraction(math.ceil(total)) if integral else total
+    return (Fraction(math.ceil(total)) if integral else total) + sites.anyway
 
 
 def whole_objective(rows: Sequence[PricedRows], sites: PricedSites) -> bool:
-    """Tell whether every plan's objective is an integer."""
+    """Tell whether every plan's objective is an integer, what all pay besides apart."""
     return all((worth == np.round(worth)).all() for worth in (sites.cost, *(part.value for part in rows)))
 
 
@@ -133,20 +134,23 @@ def written_multipliers(standard: Standard, certificate: Mapping[str, Any]) -> N
 
 
 def written_sites(problem: Problem, certificate: Mapping[str, Any]) -> PricedSites:
-    """Say what sites cost and use: one that stands already costs and uses nothing."""
-    sites, objective = problem.sites, problem.scenario.objective
-    new = (sites.status != "existing").astype(np.float64)
+    """Say what sites cost and use."""
+    objective, money = problem.scenario.objective, station_costs(problem)
+    new = (problem.sites.status != "existing").astype(np.float64)
     nothing = np.zeros(new.size)
-    cost = {"cost": new * sites.cost, "stations": new, None: nothing}[objective.minimise]
-    usage = nothing
-    if objective.maximise:
-        usage = new if objective.stations is not None else new * sites.cost
-    limit = objective.stations if objective.stations is not None else objective.budget
+    cost = {"cost": money.each, "stations": new, None: nothing}[objective.minimise]
+    usage, limit = nothing, Fraction(objective.stations or 0)
+    if objective.budget is not None:
+        usage, limit = money.each, Fraction(objective.budget) - money.anyway
+    elif objective.maximise:
+        usage = new
+    opened, closed = given_sites(problem)
     return PricedSites(
         cost=cost,
         usage=usage,
-        limit=Fraction(limit or 0),
+        limit=limit,
         price=int(certificate["mu"]),
-        opened=(sites.status == "existing") | (sites.status == "required"),
-        closed=sites.status == "forbidden",
+        opened=opened,
+        closed=closed,
+        anyway=money.anyway if objective.minimise == "cost" else Fraction(0),
     )

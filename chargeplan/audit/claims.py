@@ -7,12 +7,14 @@ from collections.abc import Callable, Iterator, Mapping
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from chargeplan.audit.allocating import allocated_bound, leeway, served_cost
 from chargeplan.audit.blocks import block_bound
 from chargeplan.audit.certificate import certified_bound
 from chargeplan.audit.certificate_file import read_proof
-from chargeplan.audit.exact import exact_sum
 from chargeplan.audit.placing import lost, placed_bound, placed_objective, room, separation
+from chargeplan.audit.station_costs import cost_of, may_close
 from chargeplan.errors import InputError
 
 if TYPE_CHECKING:
@@ -56,16 +58,21 @@ def check_plan(
 
 def _stations(claims: Mapping[str, Any], report: AuditReport) -> Iterator[str]:
     """Check the number of stations, and the sites whose state the scenario gives."""
-    sites, opened = report.problem.sites, report.opened
+    sites, opened, told = report.problem.sites, report.opened, claims["stations"]
     known = opened.sites[opened.sites >= 0]
-    total = claims["stations"]["total"]
-    if total != report.stations:
-        yield f"the plan counts {total:,} stations, the audit {report.stations:,}"
+    if told["total"] != report.stations:
+        yield f"the plan counts {told['total']:,} stations, the audit {report.stations:,}"
+    stands = int((sites.status == "existing").sum())
+    kept = int((sites.status[known] == "existing").sum())
+    found = {"selected": report.stations - kept, "existing": kept, "closed": stands - kept}
+    for word, number in found.items():
+        if told.get(word, number) != number:  # plans of 0.1 say nothing of closed ones
+            yield f"the plan counts {told[word]:,} {word} stations, the audit {number:,}"
     if opened.ids.size != known.size:
         yield f"{opened.ids.size - known.size:,} stations are none of the scenario's sites"
     for name in sites.ids[known[sites.status[known] == "forbidden"]]:
         yield f"site {name} is forbidden, and open"
-    closed = (sites.status == "existing") | (sites.status == "required")
+    closed = np.isin(sites.status, ("existing", "required")) & ~may_close(report.problem)
     closed[known] = False
     for name in sites.ids[closed]:
         yield f"site {name} is existing or required, and not open"
@@ -107,11 +114,10 @@ def _close(claimed: float, found: float) -> bool:
 
 
 def _objective(claims: Mapping[str, Any], report: AuditReport) -> Iterator[str]:
-    """Check what the new stations cost, what the scenario counts of them, and its limit."""
+    """Check what the stations cost, what the scenario counts of them, and its limit."""
     sites, asked = report.problem.sites, report.problem.scenario.objective
     opened = report.opened.sites[report.opened.sites >= 0]
-    new = opened[sites.status[opened] != "existing"]
-    cost = float(exact_sum(sites.cost[new]))
+    new, cost = opened[sites.status[opened] != "existing"], _cost(report)
     if not _close(claims["cost"], cost):
         yield f"the plan says cost is {claims['cost']}, the audit finds {cost}"
     if asked.places:
@@ -130,6 +136,13 @@ def _objective(claims: Mapping[str, Any], report: AuditReport) -> Iterator[str]:
         yield f"{new.size:,} new stations are more than the {asked.stations:,} asked for"
     if asked.budget is not None and cost > asked.budget * (1 + _RELATIVE):
         yield f"a cost of {cost} is more than the budget of {asked.budget}"
+
+
+def _cost(report: AuditReport) -> float:
+    """Add up what the stations cost, those that are closed included."""
+    opened = np.zeros(len(report.problem.sites), np.bool_)
+    opened[report.opened.sites[report.opened.sites >= 0]] = True
+    return cost_of(report.problem, opened)
 
 
 def _fitting(report: AuditReport) -> Iterator[str]:
@@ -164,7 +177,7 @@ def _service(claims: Mapping[str, Any], report: AuditReport, certificate: Mappin
         return
     sites, opened = report.problem.sites, report.opened.sites[report.opened.sites >= 0]
     new = opened[sites.status[opened] != "existing"]
-    found = {"cost": float(exact_sum(sites.cost[new])), "stations": float(new.size)}.get(asked.counts, 0.0)
+    found = {"cost": _cost(report), "stations": float(new.size)}.get(asked.counts, 0.0)
     if not infeasible:
         try:
             found += served_cost(report, certificate)

@@ -106,6 +106,8 @@ class PricedSites:
         Multiplier mu >= 0 of the limit, in units of 2^-scale.
     opened, closed
         (M,) bool, sites whose state is given.
+    anyway
+        What every plan pays besides, which no bound here counts.
     """
 
     cost: NDArray[np.float64]
@@ -114,6 +116,7 @@ class PricedSites:
     price: int
     opened: NDArray[np.bool_]
     closed: NDArray[np.bool_]
+    anyway: Fraction = Fraction(0)
 
 
 def proven_bound(rows: Sequence[PricedRows], sites: PricedSites, scale: int) -> Fraction:

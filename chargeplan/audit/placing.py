@@ -26,6 +26,7 @@ import numpy as np
 from chargeplan.audit.certificate import written_multipliers, written_rows
 from chargeplan.audit.exact import PricedRows, PricedSites, exact_sum, proven_bound
 from chargeplan.audit.pairs import farthest_pair, has_way, nearest_other, pairs_with_metres
+from chargeplan.audit.station_costs import given_sites
 from chargeplan.errors import InputError
 
 if TYPE_CHECKING:
@@ -145,11 +146,6 @@ def stations_asked(problem: Problem) -> int:
     return existing + (problem.scenario.objective.stations or 0)
 
 
-def given_sites(sites: Sites) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """Return the sites that are open and those that are closed in every plan."""
-    return np.isin(sites.status, ("existing", "required")), sites.status == "forbidden"
-
-
 def _least_of(values: list[int], opened: NDArray[np.bool_], closed: NDArray[np.bool_], stations: int) -> int:
     """Add up the least values that so many open sites can have."""
     free = sorted(values[site] for site in np.flatnonzero(~opened & ~closed).tolist())
@@ -174,7 +170,7 @@ def _median_bound(problem: Problem, certificate: Mapping[str, Any]) -> Fraction:
             _add_savings(savings, problem, standard, multiplier, scale)
     if not weight:
         raise InputError("no demand point that is measured has a weight")
-    opened, closed = given_sites(problem.sites)
+    opened, closed = given_sites(problem)
     least = total + _least_of([-saved for saved in savings.tolist()], opened, closed, stations_asked(problem))
     sums = Fraction(least, 1 << scale)
     return (math.ceil(sums) if all(map(_whole_sums, problem.standards)) else sums) / weight
@@ -228,7 +224,7 @@ def _center_bound(problem: Problem, certificate: Mapping[str, Any]) -> Fraction:
         raise InputError(f"its bound is {claimed}")
     nearer = claimed - room(claimed)
     rows = [_rows_nearer(problem, standard, certificate, nearer) for standard in problem.standards]
-    opened, closed = given_sites(problem.sites)
+    opened, closed = given_sites(problem)
     nothing = np.zeros(len(problem.sites))
     sites = PricedSites(
         cost=np.ones(len(problem.sites)),
@@ -273,7 +269,7 @@ def _separation_bound(problem: Problem, certificate: Mapping[str, Any]) -> Fract
         total += value
         for site in members:
             paid[site] += value
-    if _least_of(paid, *given_sites(sites), stations_asked(problem)) <= total:
+    if _least_of(paid, *given_sites(problem), stations_asked(problem)) <= total:
         return Fraction(_BEYOND)
     return Fraction(max((_diameter(sites, members) for members, value in groups if value), default=0.0))
 
@@ -297,7 +293,7 @@ def _fitting_bound(problem: Problem, certificate: Mapping[str, Any]) -> Fraction
         total += value
         for site in members:
             beyond[site] -= value
-    opened, closed = given_sites(sites)
+    opened, closed = given_sites(problem)
     total += sum(beyond[site] for site in np.flatnonzero(opened).tolist())
     total += sum(max(beyond[site], 0) for site in np.flatnonzero(~opened & ~closed).tolist())
     return Fraction(total // unit)

@@ -12,7 +12,7 @@ from rich.text import Text
 
 from chargeplan.audit.reprove import outward
 from chargeplan.errors import printable
-from chargeplan.plan.wording import achieved
+from chargeplan.plan.wording import achieved, counted_stations
 from chargeplan.problem import caveats, positions
 from chargeplan.units import format_distance, format_gap, format_length, format_share
 
@@ -141,8 +141,7 @@ class Report:
         self._stretches({name: corridor["longest_gap_m"] for name, corridor in corridors.items()})
         for reason in record.infeasible.reasons if record.infeasible else ():
             self._line("Why", reason)
-        count = record.stations
-        self._line("Stations", f"{count.total:,}: {count.selected:,} new, {count.existing:,} existing")
+        self._line("Stations", f"{record.stations.total:,}: {counted_stations(record)}")
         self._line("Cost", _number(record.cost))
         self._line("Distance", achieved(record))
         self._line("Proof", _proof(record))

@@ -18,6 +18,7 @@ class StationCount(Record):
 
     selected: int = Field(description="new ones, required sites included")
     existing: int = Field(description="kept ones")
+    closed: int = Field(default=0, description="existing ones that are given up, which are not open")
     total: int
 
 
@@ -111,7 +112,10 @@ class PlanRecord(Record):
     bound_kind: Literal["dual-certificate", "block-certificate", "backend"] | None
     stations: StationCount
     chargers: dict[str, int] = Field(description="by type; empty until chargers are planned")
-    cost: float = Field(description="of the selected stations, in the scenario's currency")
+    cost: float = Field(
+        description="in the scenario's currency: of the selected stations, and what it takes to keep the "
+        "existing ones and to close the others"
+    )
     standards: dict[str, StandardRecord]
     infeasible: InfeasibleRecord | None
     audit: AuditRecord | None

@@ -21,13 +21,9 @@ _WITH_ROOM = "mean distance of the aim to the stations that serve it"
 def summary(plan: Plan) -> str:
     """Say what a plan achieves, what it takes and how good it provably is."""
     record = plan.record
-    count = record.stations
     lines = [
         f"{record.title or record.name}",
-        (
-            f"{count.total:,} stations: {count.selected:,} new, {count.existing:,} existing; "
-            f"cost {record.cost:,.6g}"
-        ),
+        f"{record.stations.total:,} stations: {counted_stations(record)}; cost {record.cost:,.6g}",
         *(_standard_line(standard) for standard in plan.standards),
         *filter(None, [achieved(record)]),
         _proof_line(plan),
@@ -36,6 +32,19 @@ def summary(plan: Plan) -> str:
     lines += [f"note: {note}" for note in record.notes]
     lines += [f"not planned yet: {line}" for line in record.not_planned]
     return "\n".join(lines)
+
+
+def counted_stations(record: PlanRecord) -> str:
+    """Say how many stations are new and how many existing; and how many are closed, where there are any.
+
+    Parameters
+    ----------
+    record
+        Of the plan.
+    """
+    count = record.stations
+    said = f"{count.selected:,} new, {count.existing:,} existing"
+    return f"{said}, {count.closed:,} closed" if count.closed else said
 
 
 def _standard_line(standard: StandardResult) -> str:

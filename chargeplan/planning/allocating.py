@@ -14,11 +14,11 @@ import numpy as np
 from scipy.sparse import csr_array, vstack
 
 from chargeplan.errors import InputError
-from chargeplan.planning.covering import beside, cover_demand, open_sites, without_bound
+from chargeplan.planning.covering import beside, cover_demand, open_sites, with_paid, without_bound
 from chargeplan.planning.distances import metres_of
-from chargeplan.planning.formulate import station_prices
 from chargeplan.planning.proof import multipliers_by_id
 from chargeplan.planning.recording import Outcome
+from chargeplan.planning.station_costs import opened_anyway, standing_or_required, station_prices
 from chargeplan.planning.too_few import too_little_room
 from chargeplan.scenario import Objective
 from chargeplan.solvers.allocation_engine import solve
@@ -47,11 +47,14 @@ class _Task:
         (N, M) bool, the same pairs.
     loaded
         Number of the standard whose weight takes room.
+    paid
+        What stations that stand cost any plan besides.
     """
 
     instance: AllocationInstance
     relation: csr_array
     loaded: int
+    paid: float
 
 
 def allocate_demand(problem: Problem, coverage: Sequence[csr_array], attempts: Attempts) -> Outcome:
@@ -81,13 +84,13 @@ def allocate_demand(problem: Problem, coverage: Sequence[csr_array], attempts: A
             "forbidden": np.flatnonzero(instance.closed),
         }
         arrays = task.relation, instance.capacity, instance.demand, instance.opening
-        found = attempts.model(capacitated_set_covering, *arrays, **given)
+        found = attempts.model(capacitated_set_covering, *arrays, paid=task.paid, **given)
     else:
-        found = attempts.engine(solve, instance)
+        found = attempts.engine(solve, instance, paid=task.paid)
     if found.status == "infeasible":
         return _rest(problem, coverage, found, attempts)
-    opened = open_sites(found, instance.opened)
-    found = beside(found, found.objective)
+    opened = open_sites(found, standing_or_required(problem.sites))
+    found = with_paid(beside(found, found.objective), task.paid)
     return Outcome(
         solution=found,
         open=opened,
@@ -112,14 +115,15 @@ def _task(problem: Problem, coverage: Sequence[csr_array]) -> _Task:
         pairs = row[mine] - first, relation.indices[mine].astype(np.int64)
         kilometres = metres_of(problem.standards[loaded], sites, *pairs) / 1000.0
         cost[mine] = kilometres * objective.cost_per_km * points[row[mine] - first]
+    prices = station_prices(objective, sites)
     instance = allocation_instance(
         relation.shape[0], row, relation.indices.astype(np.int64), cost,
-        opening=station_prices(objective, sites), demand=np.concatenate(load),
+        opening=prices.each, demand=np.concatenate(load),
         capacity=capacity_of(objective, sites),
-        given=(np.isin(sites.status, ("existing", "required")), sites.status == "forbidden"),
+        given=(opened_anyway(objective, sites), sites.status == "forbidden"),
         single_source=False,
     )  # fmt: skip
-    return _Task(instance, relation, loaded)
+    return _Task(instance, relation, loaded, prices.anyway)
 
 
 def capacity_of(objective: Objective, sites: Sites) -> NDArray[np.float64] | None:
@@ -149,7 +153,7 @@ def _record(
         record = {
             "kind": "dual-certificate",
             "model": "facility-location",
-            "bound": found.bound if trusted else certificate.bound(task.instance),
+            "bound": found.bound if trusted else certificate.bound(task.instance) + task.paid,
             "scale": certificate.scale,
             "u": {standard.name: multipliers_by_id(standard.points.ids, part) for standard, part in named},
             "v": multipliers_by_id(problem.sites.ids, certificate.sites, "sites"),

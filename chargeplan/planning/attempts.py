@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from chargeplan.solvers.engine import solve
-from chargeplan.solvers.solution import Solution
+from chargeplan.solvers.solution import Solution, relative_gap
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -36,11 +36,13 @@ class Attempts:
     backend: str
     cancel: Cancel | None
 
-    def covering(self, model: CoveringModel, part: float = 1.0) -> Solution:
+    def covering(self, model: CoveringModel, part: float = 1.0, paid: float = 0.0) -> Solution:
         """Solve a covering form, with a part of the time and the work that are left."""
-        return self.engine(solve, model, part)
+        return self.engine(solve, model, part, paid)
 
-    def engine(self, solver: Callable[..., Answer], model: Any, part: float = 1.0) -> Answer:
+    def engine(
+        self, solver: Callable[..., Answer], model: Any, part: float = 1.0, paid: float = 0.0
+    ) -> Answer:
         """Ask an engine for one model.
 
         Parameters
@@ -51,14 +53,23 @@ class Attempts:
             As it takes it.
         part
             Of the time and the work that are left.
+        paid
+            What the scenario counts besides the model's objective, for the events.
         """
         left = self.watch.left(self.limits)
         seconds, work = _times(part, left.time_limit), _times(part, left.work_limit)
         left = replace(left, time_limit=seconds, work_limit=work)
-        told = {"backend": self.backend, "on_event": self.watch.pass_on, "cancel": self.cancel}
+        told = {"backend": self.backend, "on_event": self._listener(1.0, paid), "cancel": self.cancel}
         return self._booked(solver(model, left, **told))
 
-    def model(self, function: Callable[..., Answer], *arrays: Any, unit: float = 1.0, **given: Any) -> Answer:
+    def model(
+        self,
+        function: Callable[..., Answer],
+        *arrays: Any,
+        unit: float = 1.0,
+        paid: float = 0.0,
+        **given: Any,
+    ) -> Answer:
         """Ask a function of `chargeplan.solvers`.
 
         Parameters
@@ -67,6 +78,8 @@ class Attempts:
             What to call, with what beside the engine's own keywords.
         unit
             What the function counts that makes 1 of what the scenario counts, for the events.
+        paid
+            What the scenario counts besides, for the events.
         """
         keywords = asdict(self.watch.left(self.limits))
         return self._booked(
@@ -75,10 +88,13 @@ class Attempts:
                 **keywords,
                 **given,
                 backend=self.backend,
-                on_event=lambda event: self.watch.pass_on(_in_units(event, unit)),
+                on_event=self._listener(unit, paid),
                 cancel=self.cancel,
             )
         )
+
+    def _listener(self, unit: float, paid: float) -> Callable[[Event], None]:
+        return lambda event: self.watch.pass_on(_counted(event, unit, paid))
 
     def _booked(self, solution: Answer) -> Answer:
         self.watch.book(solution.seconds)
@@ -89,7 +105,7 @@ def _times(part: float, limit: float | None) -> float | None:
     return None if limit is None else part * limit
 
 
-def _in_units(event: Event, unit: float) -> Event:
-    """Divide an event's figures, but for the gap, which has no unit."""
-    best, bound = (None if value is None else value / unit for value in (event.best, event.bound))
-    return replace(event, best=best, bound=bound)
+def _counted(event: Event, unit: float, paid: float) -> Event:
+    """Say an event's figures in what the scenario counts."""
+    best, bound = (None if value is None else value / unit + paid for value in (event.best, event.bound))
+    return replace(event, best=best, bound=bound, gap=relative_gap(best, bound) if paid else event.gap)

@@ -12,6 +12,7 @@ from chargeplan.planning.formulate import formulate
 from chargeplan.planning.infeasible import as_far_as_possible, explain, least_limit, without_unreachable
 from chargeplan.planning.proof import certificate_record
 from chargeplan.planning.recording import Outcome
+from chargeplan.planning.station_costs import standing_or_required
 from chargeplan.solvers.solution import Solution, relative_gap
 
 if TYPE_CHECKING:
@@ -52,11 +53,12 @@ def cover_demand(
     attempts.watch.enter("formulate")
     formulation = formulate(problem, coverage, objective)
     model, solution, why = _solved(problem, formulation, attempts)
-    opened = open_sites(solution, model.opened)
+    opened = open_sites(solution, _unplanned(problem, model))
+    planned = solution.selected is not None
     return Outcome(
-        solution=solution,
+        solution=with_paid(solution, formulation.paid),
         open=opened,
-        objective=None if solution.selected is None else formulation.model.objective(opened),
+        objective=formulation.model.objective(opened) + formulation.paid if planned else None,
         certificate=certificate_record(problem, formulation, model, solution),
         infeasible=why,
     )
@@ -67,21 +69,29 @@ def _solved(
 ) -> tuple[CoveringModel, Solution, InfeasibleRecord | None]:
     """Solve; and where that cannot be, explain why and solve for the rest."""
     model = formulation.model
-    solution = attempts.covering(model)
+    solution = attempts.covering(model, paid=formulation.paid)
     if solution.status != "infeasible":
         return model, solution, None
     rest = without_unreachable(model)
     if solution.uncoverable.size:  # else the limit alone is too small
-        solution = attempts.covering(rest)
+        solution = attempts.covering(rest, paid=formulation.paid)
     least = None
     if solution.status == "infeasible":
         if rest.limit is not None:
-            least = least_limit(rest, partial(attempts.covering, part=0.5))  # the rest has to be planned too
+            half = partial(attempts.covering, part=0.5)  # the rest has to be planned too
+            least = least_limit(rest, half).beside(formulation.taken)
         rest = as_far_as_possible(rest)
         solution = without_bound(attempts.covering(rest))
         if solution.selected is None:  # what stands already is a plan too, and the reasons are not lost
-            solution = replace(solution, selected=np.flatnonzero(rest.opened))
+            solution = replace(solution, selected=np.flatnonzero(_unplanned(problem, rest)))
     return rest, solution, explain(problem, formulation, least)
+
+
+def _unplanned(problem: Problem, model: CoveringModel) -> NDArray[np.bool_]:
+    """Return what is open without a plan, (M,): all that stands, as far as the limit allows keeping it."""
+    stands = standing_or_required(problem.sites)
+    kept = model.limit is None or float(model.usage[stands].sum()) <= model.limit * (1 + 1e-12)
+    return stands if kept else model.opened
 
 
 def without_bound(solution: Solution) -> Solution:
@@ -113,6 +123,22 @@ def beside(solution: Answer, objective: float | None, *, maximise: bool = False)
     bound = solution.bound
     if objective is not None and bound is not None:
         bound = max(bound, objective) if maximise else min(bound, objective)
+    return replace(solution, objective=objective, bound=bound, gap=relative_gap(objective, bound))
+
+
+def with_paid(solution: Answer, paid: float) -> Answer:
+    """Add what every plan pays besides a model's objective.
+
+    Parameters
+    ----------
+    solution
+        As the model counts.
+    paid
+        Besides.
+    """
+    objective, bound = (
+        None if value is None else value + paid for value in (solution.objective, solution.bound)
+    )
     return replace(solution, objective=objective, bound=bound, gap=relative_gap(objective, bound))
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.sparse import csr_array, vstack
 
-from chargeplan.errors import InputError
+from chargeplan.planning.station_costs import limit_left, opened_anyway, station_prices, station_usage
 from chargeplan.solvers.models.covering import CoveringModel
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from chargeplan.problem import Problem, Sites, Standard
+    from chargeplan.problem import Problem, Standard
     from chargeplan.scenario import Objective
 
 
@@ -32,11 +32,15 @@ class Formulation:
         For every standard its slice of the rows.
     groups
         For every standard the number of its target, None where it has none.
+    paid, taken
+        What stations that stand cost any plan besides the model's objective, and take besides its limit.
     """
 
     model: CoveringModel
     rows: tuple[slice, ...]
     groups: tuple[int | None, ...]
+    paid: float = 0.0
+    taken: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -71,8 +75,8 @@ def formulate(
     """
     objective, sites = objective or problem.scenario.objective, problem.sites
     maximise = objective.maximise is not None
-    closed = sites.status == "forbidden"
-    check_limit(objective, sites)
+    closed, limit = sites.status == "forbidden", limit_left(objective, sites)
+    prices, usage = station_prices(objective, sites), station_usage(objective, sites)
     parts = [
         _part(standard, relation, closed, maximise=maximise)
         for standard, relation in zip(problem.standards, coverage, strict=True)
@@ -91,15 +95,15 @@ def formulate(
             [w if g is not None else np.zeros(w.size) for w, g in zip(weights, groups, strict=True)]
         ),
         targets=np.array([part.target for part in parts if part.target is not None], np.float64),
-        cost=station_prices(objective, sites),
-        usage=_usage(objective, sites),
-        limit=_limit(objective),
-        opened=(sites.status == "existing") | (sites.status == "required"),
+        cost=prices.each,
+        usage=usage.each,
+        limit=limit,
+        opened=opened_anyway(objective, sites),
         closed=closed,
         maximise=maximise,
     )
     rows = tuple(slice(end - size, end) for end, size in zip(ends, sizes, strict=True))
-    return Formulation(model, rows, groups)
+    return Formulation(model, rows, groups, prices.anyway, usage.anyway)
 
 
 def _part(standard: Standard, relation: csr_array, closed: NDArray[np.bool_], *, maximise: bool) -> _Part:
@@ -125,43 +129,3 @@ def _number(flags: Iterable[bool]) -> tuple[int | None, ...]:
         numbers.append(count if flag else None)
         count += flag
     return tuple(numbers)
-
-
-def _new(sites: Sites) -> NDArray[np.bool_]:
-    return np.asarray(sites.status != "existing", np.bool_)
-
-
-def station_prices(objective: Objective, sites: Sites) -> NDArray[np.float64]:
-    """Return what a plan pays for each site, (M,): nothing for one that stands already."""
-    if objective.minimise is None:
-        return np.zeros(sites.cost.size)
-    price = sites.cost if objective.minimise == "cost" else np.ones(sites.cost.size)
-    return np.where(_new(sites), price, 0.0)
-
-
-def _usage(objective: Objective, sites: Sites) -> NDArray[np.float64]:
-    """Return what each site takes, (M,), of the budget or of the number of new stations."""
-    if objective.budget is not None:
-        return np.where(_new(sites), sites.cost, 0.0)
-    if objective.stations is not None:
-        return _new(sites).astype(np.float64)
-    return np.zeros(sites.cost.size)
-
-
-def check_limit(objective: Objective, sites: Sites) -> None:
-    """Refuse a limit that no plan can keep.
-
-    Raises
-    ------
-    InputError
-        The required sites alone exceed it.
-    """
-    limit, needed = _limit(objective), float(_usage(objective, sites)[sites.status == "required"].sum())
-    if limit is not None and needed > limit * (1 + 1e-12):
-        key = "stations" if objective.budget is None else "budget"
-        raise InputError(f"[objective], {key} = {limit:g}: the required sites alone take {needed:g}")
-
-
-def _limit(objective: Objective) -> float | None:
-    limit = objective.budget if objective.budget is not None else objective.stations
-    return None if limit is None else float(limit)

@@ -11,6 +11,7 @@ import numpy as np
 from chargeplan.errors import WrongAnswer
 from chargeplan.plan.record import InfeasibleRecord
 from chargeplan.planning.radius_needed import radius_needed
+from chargeplan.planning.station_costs import limit_of
 from chargeplan.units import format_share
 
 if TYPE_CHECKING:
@@ -78,6 +79,11 @@ class LeastLimit:
     known: float | None
     proven: float | None
 
+    def beside(self, taken: float) -> LeastLimit:
+        """Count what every plan takes besides."""
+        known, proven = (None if value is None else value + taken for value in (self.known, self.proven))
+        return LeastLimit(known, proven)
+
 
 def least_limit(model: CoveringModel, attempt: Callable[[CoveringModel], Solution]) -> LeastLimit:
     """Find the smallest number of stations, or budget, that satisfies every row and target.
@@ -133,13 +139,14 @@ def explain(problem: Problem, formulation: Formulation, least: LeastLimit | None
         if blocked.any() and (short or model.must[rows][blocked].any()):
             counts[standard.name] = int(blocked.sum())
             reasons.append(_reason(standard, blocked, radius[standard.name]))
+    asked = limit_of(problem.scenario.objective)
     if least is not None:
-        reasons.append(_limit_reason(problem.scenario.objective, model.limit, least))
+        reasons.append(_limit_reason(problem.scenario.objective, asked, least))
     return InfeasibleRecord(
         reasons=reasons,
         uncoverable=counts,
         radius_needed_m=radius,
-        limit=None if least is None else model.limit,
+        limit=None if least is None else asked,
         limit_needed=None if least is None else least.known,
         limit_at_least=None if least is None else least.proven,
     )

@@ -17,9 +17,9 @@ from chargeplan import kernels
 from chargeplan.errors import InputError
 from chargeplan.planning.covering import beside, open_sites
 from chargeplan.planning.distances import Distances, measure, reserve_table
-from chargeplan.planning.formulate import check_limit
 from chargeplan.planning.proof import multipliers_by_id
 from chargeplan.planning.recording import Outcome
+from chargeplan.planning.station_costs import check_limit
 from chargeplan.planning.too_few import needs_more, new_ones, serve_the_most
 from chargeplan.solvers.center import CenterInstance
 from chargeplan.solvers.dispersion import DispersionInstance

@@ -44,12 +44,13 @@ def certificate_record(
     """
     certificate: DualCertificate | None = solution.certificate
     if certificate is None:
-        return {"kind": solution.bound_kind, "bound": solution.bound}
+        bound = None if solution.bound is None else solution.bound + formulation.paid
+        return {"kind": solution.bound_kind, "bound": bound}
     named = zip(problem.standards, formulation.rows, formulation.groups, strict=True)
     parts = [(standard, rows, group) for standard, rows, group in named]
     record = {
         "kind": "dual-certificate",
-        "bound": certificate.bound(model),
+        "bound": certificate.bound(model) + formulation.paid,
         "scale": certificate.scale,
         "u": {
             standard.name: multipliers_by_id(standard.points.ids, certificate.rows[rows])
@@ -72,7 +73,7 @@ def _blocks(
 ) -> dict[str, Any]:
     named = list(zip(problem.standards, formulation.rows, formulation.groups, strict=True))
     return {
-        "bound": certificate.bound(model),
+        "bound": certificate.bound(model) + formulation.paid,
         "scale": certificate.scale,
         "backend": certificate.backend,
         "bounds": certificate.bounds.tolist(),

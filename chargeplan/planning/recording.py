@@ -18,6 +18,7 @@ from chargeplan.plan.record import (
     StandardRecord,
     StationCount,
 )
+from chargeplan.planning.station_costs import plan_cost
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -77,8 +78,9 @@ def record(
     """
     solution = outcome.solution
     failed = outcome.infeasible is not None
-    new = outcome.open & (problem.sites.status != "existing")
-    selected, total = int(new.sum()), int(outcome.open.sum())
+    stands = problem.sites.status == "existing"
+    kept, total = int((outcome.open & stands).sum()), int(outcome.open.sum())
+    closed = int(stands.sum()) - kept
     return PlanRecord(
         name=problem.name,
         title=problem.scenario.title,
@@ -90,9 +92,9 @@ def record(
         bound=solution.bound,
         gap=solution.gap,
         bound_kind=solution.bound_kind,
-        stations=StationCount(selected=selected, existing=total - selected, total=total),
+        stations=StationCount(selected=total - kept, existing=kept, closed=closed, total=total),
         chargers={},
-        cost=float(problem.sites.cost[new].sum()),
+        cost=plan_cost(problem.sites, outcome.open),
         standards={result.name: _standard(result) for result in results},
         infeasible=outcome.infeasible,
         audit=None,

@@ -30,6 +30,8 @@ def headline(plan: Plan) -> str:
     stations = f"{count.selected:,} new stations"
     if count.existing:
         stations += f" and {count.existing:,} existing ones"
+    if count.closed:
+        stations += f", {count.closed:,} closed"
     return "  ·  ".join(
         filter(None, (stations, f"cost {plan.record.cost:,.6g}", _STATUS[plan.status], _quality(plan)))
     )

@@ -175,6 +175,9 @@ class Oracle:
             inside = sites.geometry.intersects(case.exclude.union_all()).to_numpy()
             self.status = np.where(inside & (self.status == "candidate"), "forbidden", self.status)
         self.new = self.status != "existing"
+        self.keep, self.close = _money(sites, "keep", 0.0), _money(sites, "close", math.inf)
+        counted = case.objective.get("minimise") == "cost" or "budget" in case.objective
+        self.stays = ~self.new & (np.isinf(self.close) | (not counted)) | (self.status == "required")
         self.promises = [_promise(case, standard) for standard in case.standards]
 
     def solve(self) -> tuple[float | None, set[frozenset[str]]]:
@@ -202,9 +205,12 @@ class Oracle:
         asked = self.case.objective
         if "maximise" in asked:
             return float(sum(p.weight_of(p.served(opened)) for p in self.promises if not p.required))
-        return float(
-            (self.cost if asked["minimise"] == "cost" else np.ones(self.cost.size))[opened & self.new].sum()
-        )
+        return self.spent(opened) if asked["minimise"] == "cost" else float((opened & self.new).sum())
+
+    def spent(self, opened: np.ndarray) -> float:
+        """What new stations cost, and keeping and closing those that stand."""
+        kept, closed = self.keep[opened & ~self.new], self.close[~opened & ~self.new]
+        return float(self.cost[opened & self.new].sum() + kept.sum() + closed.sum())
 
     def mask(self, stations: gpd.GeoDataFrame) -> np.ndarray:
         """The open sites of a plan's table, by its own words."""
@@ -267,14 +273,12 @@ class Oracle:
         return all(promise.served(opened).all() for promise in self.promises if promise.required)
 
     def _usage(self, opened: np.ndarray) -> float:
-        counted = np.ones(self.cost.size) if "stations" in self.case.objective else self.cost
-        return float(counted[opened & self.new].sum())
+        return float((opened & self.new).sum()) if "stations" in self.case.objective else self.spent(opened)
 
     def _choices(self) -> Iterator[np.ndarray]:
         for choice in itertools.product([False, True], repeat=self.ids.size):
             opened = np.array(choice)
-            kept = opened[np.isin(self.status, ["existing", "required"])].all()
-            if kept and not opened[self.status == "forbidden"].any():
+            if opened[self.stays].all() and not opened[self.status == "forbidden"].any():
                 yield opened
 
     def _allows(self, opened: np.ndarray, *, maximise: bool) -> bool:
@@ -288,6 +292,10 @@ class Oracle:
             if not promise.reached(promise.served(opened), of):
                 return False
         return True
+
+
+def _money(sites: gpd.GeoDataFrame, column: str, missing: float) -> np.ndarray:
+    return sites[column].fillna(missing).to_numpy(float) if column in sites else np.full(len(sites), missing)
 
 
 def _promise(case: Case, standard: dict[str, Any]) -> Promise:
@@ -473,6 +481,21 @@ def _share_beside_aim() -> Case:
     return Case(**town(11, status=status), standards=standards, objective=_weight_most(stations=3))
 
 
+def _closing(seed: int, objective: dict[str, Any]) -> Case:
+    """Stations that stand: two cheap to close, one that stays, one cheaper kept, one at a tie."""
+    blank = [math.nan] * 4
+    parts = town(
+        seed,
+        status=["existing"] * 5 + ["candidate"] * 3 + ["required"],
+        keep=[5.0, 2.0, 1.25, 0.5, 1.5, *blank],
+        close=[1.0, 0.25, math.nan, 0.75, 1.5, *blank],
+    )
+    least = {"name": "most", "radius": "1 km", "share": 0.5}
+    near = {"name": "near", "radius": "800 m", "required": False}
+    standards = [URBAN] if "minimise" in objective else [least, near]
+    return Case(**parts, standards=standards, objective=objective)
+
+
 def _own_distances() -> Case:
     """Metres that follow no map: some unknown, one 0, some exactly the radius, which is not less than it."""
     parts = town(12, points=15, sites=8)
@@ -520,6 +543,9 @@ CASES: dict[str, Callable[[], Case]] = {
     "two aims": _two_aims,
     "share beside an aim": _share_beside_aim,
     "own distances": _own_distances,
+    "closing": lambda: _closing(18, COST),
+    "closing within a budget": lambda: _closing(18, _weight_most(budget=11.0)),
+    "closing counts for nothing": lambda: _closing(18, COUNT),
 }
 
 
@@ -603,6 +629,18 @@ def backend(request: pytest.FixtureRequest) -> str:
 def cases() -> dict[str, Callable[[], Case]]:
     """The cases by name."""
     return CASES
+
+
+@pytest.fixture(scope="session")
+def town_parts() -> Callable[..., dict[str, gpd.GeoDataFrame]]:
+    """A random town: its demand and its sites."""
+    return town
+
+
+@pytest.fixture(scope="session")
+def case_of() -> type[Case]:
+    """What makes a case."""
+    return Case
 
 
 @pytest.fixture(scope="session")

@@ -11,7 +11,7 @@ from chargeplan.audit.blocks import BlockProof
 from chargeplan.audit.reprove import Finding, reprove
 
 SCALE = 10
-PURE = ["cost", "stations", "backup", "states", "own distances"]
+PURE = ["cost", "closing", "stations", "backup", "states", "own distances"]
 COUPLED = ["share", "tight share", "aims", "two aims", "share beside an aim"]
 
 
@@ -37,11 +37,12 @@ def divided(problem, blocks, rng, lam, mu):
     """Rows in blocks at random, some in none, and prices shared at random, not always in full."""
     sites, asked = problem.sites, problem.scenario.objective
     new = sites.status != "existing"
-    price = {"cost": new * sites.cost, "stations": new * 1.0, None: new * 0.0}[asked.minimise]
+    saved = np.maximum(sites.keep - sites.close, 0.0)
+    price = {"cost": np.where(new, sites.cost, saved), "stations": new * 1.0, None: new * 0.0}[asked.minimise]
     if asked.maximise:
         price = mu * (new * sites.cost if asked.budget is not None else new * 1.0)
     units = np.floor(price * (1 << SCALE)).astype(int)
-    units[np.isin(sites.status, ["existing", "required"])] = 0
+    units[sites.status == "required"] = 0
     share = rng.dirichlet(np.ones(blocks), len(sites)) * (rng.random((len(sites), 1)) < 0.8) * units[:, None]
     site, block = (
         np.nonzero(share.astype(int)) if blocks > 1 else (np.flatnonzero(units), units[units > 0] * 0)

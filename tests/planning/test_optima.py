@@ -31,8 +31,9 @@ def test_the_plan_is_the_best_of_all_sets_of_sites(small, planned):
     assert frozenset(small.ids[opened]) in sets
     assert (planned.status, planned.met) == ("optimal", True)
     assert planned.bound == pytest.approx(best, rel=1e-9)
-    assert planned.record.cost == small.cost[opened & small.new].sum()
-    assert planned.record.stations.existing == (small.status == "existing").sum()
+    assert planned.record.cost == small.spent(opened)
+    assert planned.record.stations.existing == (opened & ~small.new).sum()
+    assert planned.record.stations.closed == (~opened & ~small.new).sum()
 
 
 def test_figures_are_measured_right(small, planned):
