@@ -162,6 +162,8 @@ def _unknown_districts(scenario: Scenario, sites: Sites, weight: Mapping[str, fl
 def _warnings(
     scenario: Scenario, charging: Charging, sites: Sites, lost: Mapping[str | None, int]
 ) -> Iterator[str]:
+    if not scenario.mix and scenario.sizing is None:
+        yield "[[chargers]]: no [[mix]] and no [sizing] says how many; none are planned"
     for name, count in lost.items():
         kind = "of unknown kW" if name is None else f"of type {name!r}, which no [[chargers]] at stations is"
         yield f"chargers that stand and do not count, {kind}: {count:,}"

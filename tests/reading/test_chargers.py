@@ -15,6 +15,7 @@ from chargeplan.problem import Problem
 from chargeplan.scenario import MixRule, Scenario
 
 GEOD = Geod(ellps="WGS84")
+UNASKED = "[[chargers]]: no [[mix]] and no [sizing] says how many; none are planned"
 FAST = {"type": "fast", "kw": 120}
 SLOW = {"type": "slow", "kw": 7}
 HOME = {"type": "home", "kw": 7, "at": "homes"}
@@ -352,6 +353,7 @@ def test_what_is_doubtful_of_a_grid(region) -> None:
     assert problem.charging.grid.substations.ids.tolist() == ["grid-1", "grid-2"]
     assert problem.warnings == (
         "grid.csv: substations whose kW to spare are not stated, which limit nothing: 1 of 2",
+        UNASKED,
         "[grid]: some sites are far from their substations, such as q, 166.28 km away",
     )
     for_all = region.read(grid={"file": "grid.csv", "spare_kw": 250}, chargers=[FAST])
@@ -371,6 +373,7 @@ def test_chargers_that_stand(region) -> None:
     assert not problem.charging.standing.flags.writeable
     assert [each.type for each in problem.charging.homes] == ["home"]
     assert problem.warnings == (
+        UNASKED,
         "chargers that stand and do not count, of type 'swap', which no [[chargers]] at stations is: 3",
         "existing stations of which no charger is stated, counted as without: 1",
         "sites where more chargers stand than there is room for: 1, such as q",
