@@ -15,6 +15,7 @@
 `pairs`             pairs of demand points and sites, measured
 `placing`           what plans of distances achieve, and the bounds that their certificates prove
 `allocating`   who serves whom, and the bounds of plans where that matters
+`periods`           who opens when, what that costs and what each period achieves
 `claims`       a plan's own figures against an audit
 ==================  ===================================================================
 """

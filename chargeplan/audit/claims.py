@@ -13,6 +13,7 @@ from chargeplan.audit.allocating import allocated_bound, leeway, served_cost
 from chargeplan.audit.blocks import block_bound
 from chargeplan.audit.certificate import certified_bound
 from chargeplan.audit.certificate_file import read_proof
+from chargeplan.audit.periods import check_periods
 from chargeplan.audit.placing import lost, placed_bound, placed_objective, room, separation
 from chargeplan.audit.station_costs import cost_of, may_close
 from chargeplan.errors import InputError
@@ -46,6 +47,7 @@ def check_plan(
     tuple of str
         Every disagreement in words; empty when the audit agrees.
     """
+    stations = None if isinstance(plan, Mapping) else plan.stations
     if isinstance(plan, Mapping):
         claims = plan
     else:
@@ -53,6 +55,7 @@ def check_plan(
     found = [*_stations(claims, report), *_standards(claims, report), *_status(claims, report)]
     certificate = certificate or {}
     found += [*_objective(claims, report), *_service(claims, report, certificate)]
+    found += check_periods(claims, stations, report)
     return (*found, *_gap(claims), *_bound(claims, report, certificate))
 
 
@@ -122,7 +125,7 @@ def _objective(claims: Mapping[str, Any], report: AuditReport) -> Iterator[str]:
         yield f"the plan says cost is {claims['cost']}, the audit finds {cost}"
     if asked.places:
         yield from _placed(claims, report, int(new.size))
-    if asked.places or asked.allocates:
+    if asked.places or asked.allocates or report.problem.scenario.periods:
         return
     if asked.fits:
         yield from _fitting(report)
@@ -193,6 +196,7 @@ def _status(claims: Mapping[str, Any], report: AuditReport) -> Iterator[str]:
     if claims["status"] == "optimal" and not report.measured_met:
         yield "the plan is called optimal, but a required standard is not met"
     limited = report.problem.scenario.objective.weight_per_charger is not None  # by more than the standards
+    limited |= bool(report.problem.scenario.periods)  # each with shares of its own
     if claims["status"] == "infeasible" and report.measured_met and not (limited or lost(report)):
         yield "the plan is called infeasible, but every required standard is met"
 

@@ -12,7 +12,7 @@ from rich.text import Text
 
 from chargeplan.audit.reprove import outward
 from chargeplan.errors import printable
-from chargeplan.plan.wording import achieved, counted_stations
+from chargeplan.plan.wording import achieved, counted_stations, period_share
 from chargeplan.problem import caveats, positions
 from chargeplan.units import format_distance, format_gap, format_length, format_share
 
@@ -137,6 +137,8 @@ class Report:
         self._title(record.name, record.title)
         self._console.print(_verdict(plan))
         self._console.print(_plan_table(record, before))
+        if record.periods:
+            self._console.print(_periods_table(record))
         corridors = record.audit.corridors if record.audit else {}
         self._stretches({name: corridor["longest_gap_m"] for name, corridor in corridors.items()})
         for reason in record.infeasible.reasons if record.infeasible else ():
@@ -251,6 +253,24 @@ def _plan_table(record: PlanRecord, before: AuditReport | None) -> Table:
             format_share(standard.share),
             _distance(standard.max_distance_m),
             _yes_or_no(met=standard.met, required=standard.required),
+        )
+    return table
+
+
+def _periods_table(record: PlanRecord) -> Table:
+    """List what is spent, opened and covered by the end of each period, and in brackets what is asked."""
+    table = _table("Period", "Budget", "Spent", "Left", "New", "Stations", *map(printable, record.standards))
+    for column in table.columns[1:]:
+        column.justify = "right"
+    for period in record.periods:
+        table.add_row(
+            printable(period.name),
+            "-" if period.budget is None else _number(period.budget),
+            _number(period.spent),
+            _number(period.carried),
+            f"{period.stations_opened:,}",
+            f"{period.stations_open:,}",
+            *(Text(period_share(standard)) for standard in period.standards.values()),
         )
     return table
 

@@ -89,7 +89,7 @@ def solve(
     with Progress(quiet=quiet) as progress:
         with ending_at_once():
             problem = request.read()
-            folder = _writable(f"{problem.name}-plan" if out is None else out, problem.name, wanted)
+            folder = _writable(f"{problem.name}-plan" if out is None else out, problem, wanted)
         with Interruption(progress) as interruption:
             plan = cp.solve(
                 problem,
@@ -120,13 +120,14 @@ def _parse_formats(text: str) -> tuple[str, ...]:
     return wanted
 
 
-def _writable(folder: str, name: str, formats: tuple[str, ...]) -> Path:
+def _writable(folder: str, problem: Problem, formats: tuple[str, ...]) -> Path:
     """Refuse a folder that cannot be written before the work, not after it."""
     from chargeplan.io.plan_folder import check_target
 
     if not folder.strip():
         raise typer.BadParameter("--out needs the name of a folder; the one you are in is .")
-    check_target(folder, _file_names(name, formats))
+    periods = [period.name for period in problem.scenario.periods]
+    check_target(folder, [*_file_names(problem.name, formats), *_map_names(periods)])
     return Path(folder)
 
 
@@ -134,6 +135,14 @@ def _file_names(name: str, formats: tuple[str, ...]) -> list[str]:
     """Every file that the plan folder may get, plan.json aside."""
     tables = [f"{table}.{fmt}" for table in TABLES for fmt in {"geojson", *formats} - {"gpkg"}]
     return ["certificate.json", "map.png", *sorted(tables), *([f"{name}.gpkg"] if "gpkg" in formats else [])]
+
+
+def _map_names(periods: list[str]) -> list[str]:
+    if not periods:
+        return []
+    from chargeplan.plan.period_maps import map_names  # draws, and so loads much
+
+    return map_names(periods)
 
 
 def _rows(problem: Problem) -> int:

@@ -90,6 +90,10 @@ class Plan:
         What certificate.json says.
     folder_files
         The files of the folder it was read from, None for a plan just made.
+    site_columns
+        What the table of sites says of each beside what it is: (M,) by name.
+    phases
+        (T, M) bool, the sites with a station by the end of each period; None without periods.
     """
 
     record: PlanRecord
@@ -98,6 +102,8 @@ class Plan:
     standards: tuple[StandardResult, ...]
     certificate: Mapping[str, Any]
     folder_files: Mapping[str, bytes] | None = field(default=None, repr=False)
+    site_columns: Mapping[str, NDArray[Any]] = field(default_factory=dict, repr=False)
+    phases: NDArray[np.bool_] | None = field(default=None, repr=False)
 
     @property
     def status(self) -> str:

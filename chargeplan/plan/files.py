@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from chargeplan.io import formats as table_formats
 from chargeplan.io import geojson
+from chargeplan.plan.period_maps import period_maps
 from chargeplan.plan.tables import tables
 from chargeplan.viz.map import draw_map
 
@@ -40,6 +41,7 @@ def build_files(plan: Plan, formats: Sequence[str]) -> Mapping[str, bytes]:
     files = {f"{name}.geojson": geojson.feature_collection(layer) for name, layer in layers.items()}
     files["certificate.json"] = (json.dumps(plan.certificate, ensure_ascii=False) + "\n").encode()
     files["map.png"] = draw_map(plan)
+    files |= period_maps(plan)
     for wanted in formats:
         if wanted != "geojson":
             files |= table_formats.encode(layers, plan.record.name, wanted)

@@ -72,6 +72,31 @@ class InfeasibleRecord(Record):
     )
 
 
+class PeriodStandardRecord(Record):
+    """What a service standard asks by the end of a period, and what it gets."""
+
+    asked: float | None = Field(description="share of the weight; null where nothing is asked")
+    share: float
+    weight: float = Field(description="of all its demand points, grown")
+    weight_covered: float
+    met: bool | None = Field(description="null where nothing is asked")
+
+
+class PeriodRecord(Record):
+    """What is built in a period, and what there is by its end."""
+
+    name: str
+    budget: float | None = Field(description="null for no limit")
+    spent: float = Field(description="what the stations opened in it cost")
+    carried: float = Field(description="what is left of the budgets for the next period")
+    growth: float = Field(description="factor on all weights")
+    stations_opened: int
+    stations_open: int = Field(description="by its end, existing ones included")
+    opened: list[str] = Field(description="ids of the sites")
+    closed: list[str] = Field(description="ids of the sites of stations that close again")
+    standards: dict[str, PeriodStandardRecord]
+
+
 class InputRecord(Record):
     """An input file."""
 
@@ -117,6 +142,9 @@ class PlanRecord(Record):
         "existing ones and to close the others"
     )
     standards: dict[str, StandardRecord]
+    periods: list[PeriodRecord] = Field(
+        default=[], description="in their order; what is said elsewhere is said of the end of the last one"
+    )
     infeasible: InfeasibleRecord | None
     audit: AuditRecord | None
     seconds: dict[str, float] = Field(description="by stage; the only figures that differ between equal runs")

@@ -79,6 +79,7 @@ def _sites(plan: Plan) -> gpd.GeoDataFrame:
         "status": site_status(plan.problem, plan.open),
         "kind": sites.kind,
         "cost": sites.cost,
+        **plan.site_columns,
     }
     return gpd.GeoDataFrame(columns, geometry=shapely.points(sites.positions), crs=4326)
 

@@ -8,7 +8,7 @@ from chargeplan.units import format_distance, format_gap, format_length, format_
 
 if TYPE_CHECKING:
     from chargeplan.plan.answer import Plan, StandardResult
-    from chargeplan.plan.record import PlanRecord
+    from chargeplan.plan.record import PeriodRecord, PeriodStandardRecord, PlanRecord
 
 _DISTANCES = {
     "distance": "mean distance of the aims to the nearest station",
@@ -25,6 +25,7 @@ def summary(plan: Plan) -> str:
         f"{record.title or record.name}",
         f"{record.stations.total:,} stations: {counted_stations(record)}; cost {record.cost:,.6g}",
         *(_standard_line(standard) for standard in plan.standards),
+        *(_period_line(period) for period in record.periods),
         *filter(None, [achieved(record)]),
         _proof_line(plan),
     ]
@@ -55,6 +56,29 @@ def _standard_line(standard: StandardResult) -> str:
     )
     verdict = "met" if standard.met else "NOT MET"
     return f"{standard.name}: {promise}: {verdict}; {format_share(standard.share)} covered, farthest {far}"
+
+
+def _period_line(period: PeriodRecord) -> str:
+    """Say what a period builds and what there is by its end."""
+    budget = "" if period.budget is None else f" of {period.budget:,.6g}"
+    shares = ", ".join(f"{name} {period_share(each)}" for name, each in period.standards.items())
+    opened = f"{period.stations_opened:,} opened, {period.stations_open:,} open"
+    return f"{period.name}: {opened}; {period.spent:,.6g}{budget} spent; {shares}"
+
+
+def period_share(standard: PeriodStandardRecord) -> str:
+    """Say what share of a standard is covered by the end of a period, and in brackets what is asked.
+
+    Parameters
+    ----------
+    standard
+        Of the period.
+    """
+    share = format_share(standard.share)
+    if standard.asked is None:
+        return share
+    missed = "" if standard.met else ", NOT MET"
+    return f"{share} ({format_share(standard.asked)}{missed})"
 
 
 def _proof_line(plan: Plan) -> str:

@@ -12,6 +12,8 @@ from chargeplan.planning.allocating import allocate_demand
 from chargeplan.planning.attempts import Attempts
 from chargeplan.planning.cover import cover
 from chargeplan.planning.covering import cover_demand
+from chargeplan.planning.periods import plan_periods
+from chargeplan.planning.periods_record import period_columns
 from chargeplan.planning.placing import place_stations
 from chargeplan.planning.placing_with_room import place_with_room
 from chargeplan.planning.recording import audit_record, record
@@ -27,7 +29,6 @@ if TYPE_CHECKING:
     from chargeplan.events import Cancel, OnEvent
     from chargeplan.planning.recording import Outcome
     from chargeplan.problem import Problem
-    from chargeplan.scenario import Objective
 
 __all__ = ["solve"]
 
@@ -80,7 +81,7 @@ def solve(  # noqa: PLR0913 - each overrides a key of the scenario's [solve]
     watch.enter("cover")
     coverage = [cover(standard, problem.sites) for standard in problem.standards]
     watch.expect(sum(part.shape[0] for part in coverage), sum(part.nnz for part in coverage))
-    outcome = _family(problem.scenario.objective)(problem, coverage, Attempts(watch, limits, chosen, cancel))
+    outcome = _family(problem)(problem, coverage, Attempts(watch, limits, chosen, cancel))
     watch.enter("serve")
     results = tuple(
         serve(standard, relation, problem.sites, outcome.open, outcome.assigned.get(standard.name))
@@ -89,15 +90,20 @@ def solve(  # noqa: PLR0913 - each overrides a key of the scenario's [solve]
     watch.enter("audit")
     report = audit(problem, outcome.open)
     written = record(problem, outcome, results, limits, chosen)
-    plan = Plan(written, problem, outcome.open, results, outcome.certificate)
+    columns = period_columns(problem, outcome.phases)
+    certificate = outcome.certificate
+    plan = Plan(written, problem, outcome.open, results, certificate, None, columns, outcome.phases)
     checked = audit_record(plan, report)
     watch.leave()
     seconds = {stage: round(spent, 3) for stage, spent in watch.seconds.items()}
     return replace(plan, record=written.model_copy(update={"audit": checked, "seconds": seconds}))
 
 
-def _family(objective: Objective) -> Callable[[Problem, list[csr_array], Attempts], Outcome]:
+def _family(problem: Problem) -> Callable[[Problem, list[csr_array], Attempts], Outcome]:
     """Return what plans for an objective."""
+    objective = problem.scenario.objective
+    if problem.scenario.periods:
+        return plan_periods
     if objective.places or objective.fits:
         return place_with_room if objective.allocates else place_stations
     return allocate_demand if objective.allocates else cover_demand

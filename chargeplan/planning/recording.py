@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from chargeplan.audit import AuditReport
     from chargeplan.plan.answer import Plan, StandardResult
+    from chargeplan.plan.record import PeriodRecord
     from chargeplan.problem import Problem
     from chargeplan.solvers.solution import Limits, Solution
 
@@ -54,6 +55,10 @@ class Outcome:
     assigned
         By standard, (N,) the site that serves each demand point, -1 for none; without it the nearest open
         one does.
+    phases
+        (T, M) bool, the sites open by the end of each period; None without periods.
+    periods
+        What plan.json says of each.
     """
 
     solution: Solution
@@ -62,6 +67,8 @@ class Outcome:
     certificate: dict[str, Any]
     infeasible: InfeasibleRecord | None = None
     assigned: dict[str, NDArray[np.int64]] = field(default_factory=dict)
+    phases: NDArray[np.bool_] | None = None
+    periods: tuple[PeriodRecord, ...] = ()
 
 
 def record(
@@ -96,6 +103,7 @@ def record(
         chargers={},
         cost=plan_cost(problem.sites, outcome.open),
         standards={result.name: _standard(result) for result in results},
+        periods=list(outcome.periods),
         infeasible=outcome.infeasible,
         audit=None,
         seconds={},

@@ -40,6 +40,7 @@ _EXACT = 1e-9  # gap that the rounding of sums may leave
 _BEGIN_SHARE = 0.1  # of the limits, for a first plan of a small model
 _LAST_SHARE, _SINGLE_SHARE = 0.5, 0.4  # of the limits that are left: the last period, then all others
 _TIES_SHARE = 0.3  # of the limits that are left, for the order of what costs the same
+_TIES_GAP = 0.005  # relative: how near to the best of them is near enough
 _TIGHTER = 0.6  # of the gap asked for: what the last period may leave
 
 
@@ -81,7 +82,7 @@ def solve(
     -------
     MultiPeriodSolution
         With the best plan, the best bound and the gap between them. Where it is minimised, of the plans that
-        cost the same the one that serves the most weight early is looked for.
+        cost the same the one that serves the most early is looked for, each group by its share.
 
     Raises
     ------
@@ -163,9 +164,9 @@ class _Work:
         """Plan the last period alone, put its sites into an order, and return them."""
         last = self.model.periods - 1
         self.last = self._single(last, share, self.run.limits.gap * _TIGHTER, counted=self._by_number)
-        self.run.infeasible |= self.last.status == "infeasible"
+        self.run.infeasible |= self.last.status == "infeasible" or self._too_dear(last, self.last)
         chosen = self._mask(self.last)
-        if chosen is None:
+        if chosen is None or self.run.infeasible:
             return None
         self.run.enter("search")
         reduction = among(self.model, chosen)
@@ -176,6 +177,11 @@ class _Work:
         if self._undiscounted and self.last.bound is not None and self.last.bound_kind is not None:
             self.run.offer_bound(self.run.up_to_best(self.last.bound), self.last.bound_kind)
         return chosen
+
+    def _too_dear(self, period: int, found: Solution) -> bool:
+        """Whether what a period asks is proven to cost more than there is by its end."""
+        money = float(self.model.money()[period])
+        return not self.model.maximise and found.bound is not None and found.bound > money * (1 + _EXACT)
 
     def _settled(self) -> bool:
         """Whether no order of the last period's sites, or of others that are known, can be cheaper."""
@@ -275,15 +281,13 @@ class _Work:
                 break
             share = _SINGLE_SHARE / (len(asked) - number)
             found = self._single(period, share, self.run.limits.gap * _TIGHTER)
-            self.run.infeasible |= found.status == "infeasible"
+            self.run.infeasible |= found.status == "infeasible" or self._too_dear(period, found)
             bounds[period] = max(found.bound or 0.0, 0.0)
             plans.append(self._mask(found))
         if not self.model.carry_over:
             later = np.append(np.cumsum(self.model.budgets[:0:-1])[::-1], 0.0)
             bounds = np.maximum(bounds, bounds[-1] - later)
-        bounds = np.maximum.accumulate(bounds)
-        self.run.infeasible |= bool((bounds > self.model.money() * (1 + _EXACT)).any())
-        return bounds, plans
+        return np.maximum.accumulate(bounds), plans
 
     def _tells(self, period: int) -> bool:
         """Whether something is asked of a period, and what it costs counts for the bound."""
@@ -325,7 +329,7 @@ class _Work:
                 self.run.offer_bound(self.run.up_to_best(answer.bound + reduction.offset), "backend")
 
         if reduction.model.sites:
-            self._give(reduction, share, believe, self.plan)
+            self._give(reduction, share, believe, self.plan, self.run.limits.gap)
             return
         plan = reduction.undo(np.zeros((self.model.periods, 0), np.bool_))
         if self._offer(plan) and whole:
@@ -334,7 +338,7 @@ class _Work:
             self.run.infeasible = True
 
     def _break_ties(self, plan: NDArray[np.bool_], chosen: NDArray[np.bool_]) -> None:
-        """Look for the plan of the same cost that serves the most weight early, among chosen sites."""
+        """Look for the plan of the same cost that serves the most early, among chosen sites."""
         tie = self.model.early(self.model.discounted(plan))
         reduction = among(tie, chosen)
 
@@ -346,7 +350,7 @@ class _Work:
                 self.plan = found
 
         if reduction.model.sites:
-            self._give(reduction, 1.0, believe, plan)
+            self._give(reduction, 1.0, believe, plan, min(self.run.limits.gap, _TIES_GAP))
 
     def _give(
         self,
@@ -354,6 +358,7 @@ class _Work:
         share: float,
         believe: Callable[[Answer], None],
         plan: NDArray[np.bool_] | None,
+        gap: float,
     ) -> None:
         """Hand a model to a backend, from a known plan, with a share of the limits that are left."""
         self.run.enter("solve")
@@ -367,7 +372,7 @@ class _Work:
         if start is not None and matrix.violation(start) > _EXACT:
             start = None
         part = Run(self._limits(share), maximise=reduction.model.maximise, cancel=self.run.cancel)
-        ask(part, backend, matrix, believe, gap=self.run.limits.gap, start=start)
+        ask(part, backend, matrix, believe, gap=gap, start=start)
         self.run.worked += part.worked
         self.run.by_clock |= part.cut or part.by_clock
         self.run.notes += [note for note in part.notes if note not in self.run.notes]

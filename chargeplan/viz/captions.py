@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from chargeplan.problem import caveats
@@ -13,6 +14,9 @@ from chargeplan.viz.style import lettering
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    import numpy as np
+    from numpy.typing import NDArray
+
     from chargeplan.plan import Plan, StandardResult
     from chargeplan.problem import Problem, Standard
 
@@ -22,6 +26,55 @@ _STATUS = {
     "infeasible": "the required standards cannot all be met: a plan for the rest",
     "stopped": "stopped early",
 }
+
+
+@dataclass(frozen=True)
+class PeriodCaption:
+    """What the map of a period says.
+
+    Parameters
+    ----------
+    opened
+        (M,) bool, sites opened in it.
+    headline, figures
+        As `headline` and `figures` give them of a whole plan.
+    """
+
+    opened: NDArray[np.bool_]
+    headline: str
+    figures: tuple[tuple[str, str, bool], ...]
+
+
+def period_caption(problem: Problem, plan: Plan, number: int, opened: NDArray[np.bool_]) -> PeriodCaption:
+    """Say what a period builds and achieves.
+
+    Parameters
+    ----------
+    problem
+        With its periods.
+    plan
+        As it is by the end of the period; its record is that of the whole plan.
+    number
+        Of the period, from 0.
+    opened
+        (M,) bool, sites opened in it.
+    """
+    told = plan.record.periods[number]
+    spent = sum(period.spent for period in plan.record.periods[: number + 1])
+    budget = "" if told.budget is None else f" of a budget of {told.budget:,.6g}"
+    headline = (
+        f"By the end of {told.name}: {told.stations_open:,} stations, {told.stations_opened:,} of them "
+        f"opened in it  ·  {told.spent:,.6g} spent{budget}  ·  {spent:,.6g} spent so far"
+    )
+    figures = []
+    for standard, result in zip(problem.standards, plan.standards, strict=True):
+        each = told.standards[result.name]
+        asked = "nothing asked yet"
+        if each.asked is not None:
+            asked = f"{format_share(each.asked)} asked, {'kept' if each.met else 'not kept'}"
+        text = "\n".join(_standard_lines(standard, result))
+        figures.append((f"{result.name}: {asked}", text, each.met is not False))
+    return PeriodCaption(opened, headline, tuple(figures))
 
 
 def headline(plan: Plan) -> str:

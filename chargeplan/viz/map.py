@@ -38,13 +38,15 @@ _LEGIBLE = 9.0  # points of paper (1/72 inch): a service area of a smaller radiu
 _CLOSER = (30.0, 24.0, 17.0, 12.0, 9.0, 7.0, 6.0)  # radii in points to try there
 
 
-def draw_map(plan: Plan) -> bytes:
+def draw_map(plan: Plan, period: captions.PeriodCaption | None = None) -> bytes:
     """Draw a plan's map.
 
     Parameters
     ----------
     plan
         Any plan, whether its standards are met or not.
+    period
+        Where the plan is one as it is by the end of a period: what to say of it.
 
     Returns
     -------
@@ -59,7 +61,7 @@ def draw_map(plan: Plan) -> bytes:
     problem = plan.problem
     if problem is None:
         raise InputError("a plan read from a folder has its map there; only a plan just made is drawn")
-    scene = stage(problem, plan)
+    scene = stage(problem, plan, None if period is None else period.opened)
     figure = Figure(figsize=_PAGE, dpi=_DPI, facecolor=PAPER)
     canvas = FigureCanvasAgg(figure)
     panels = _lay_out(figure, problem, scene)
@@ -69,7 +71,7 @@ def draw_map(plan: Plan) -> bytes:
         draw_frame(panel)
     if len(panels) > 1:
         _mark(panels[0], panels[1])
-    _write(figure, problem, plan, scene)
+    _write(figure, problem, plan, scene, period)
     image = io.BytesIO()
     canvas.print_png(image, metadata={"Software": None})  # type: ignore[no-untyped-call]
     return image.getvalue()
@@ -115,15 +117,19 @@ def _mark(panel: Panel, closer: Panel) -> None:
         spine.set(edgecolor=BEACON, linewidth=1.6)
 
 
-def _write(figure: Figure, problem: Problem, plan: Plan, scene: Scene) -> None:
+def _write(
+    figure: Figure, problem: Problem, plan: Plan, scene: Scene, period: captions.PeriodCaption | None
+) -> None:
     """Write title, legend, key figures and sources around the panels."""
     title = plan.record.title or plan.record.name
     title = title if lettering().can_draw(title) else plan.record.name
     _text(figure, (_SIDE, _PAGE[1] - 0.42), title, 18, weight="bold", va="center")
-    _text(figure, (_SIDE, _PAGE[1] - 0.76), captions.headline(plan), 11.5, color=QUIET, va="center")
+    headline = captions.headline(plan) if period is None else period.headline
+    _text(figure, (_SIDE, _PAGE[1] - 0.76), headline, 11.5, color=QUIET, va="center")
     column = _PAGE[0] - _SIDE - _COLUMN
     bottom = _write_legend(figure, column, scene)
-    _write_figures(figure, list(captions.figures(problem, plan)), column, bottom - 0.4)
+    figures = list(captions.figures(problem, plan)) if period is None else list(period.figures)
+    _write_figures(figure, figures, column, bottom - 0.4)
     lines = textwrap.wrap(
         captions.remarks(problem, plan), 250, max_lines=4, placeholder=" ... (see plan.json)"
     )

@@ -18,6 +18,7 @@ from chargeplan.viz.style import (
     FORBIDDEN,
     INK,
     MISSED,
+    OPENED,
     PAPER,
     ROAD,
     SELECTED,
@@ -56,8 +57,11 @@ class Mark:
     height: int
 
 
+_BEFORE = "station, opened before"
+_NEW = {"marker": "o", "mfc": OPENED, "mec": PAPER, "mew": 0.4}
 _EDGED = {"mec": INK, "mew": 0.6}
 MARKS = {
+    "opened": Mark("station, opened in this period", _NEW, 4.0, 6.2, 6.5, 16),
     "selected": Mark(
         "station, selected", {"marker": "o", "mfc": SELECTED, "mec": PAPER, "mew": 0.4}, 3.6, 5.6, 6.5, 15
     ),
@@ -87,7 +91,8 @@ def legend_handles(scene: Scene) -> list[Artist]:
 def _site_handles(scene: Scene) -> Iterator[Artist]:
     for status, mark in MARKS.items():
         if count := len(scene.sites[status]):
-            yield _dot(f"{mark.label} ({count:,})", markersize=mark.legend_size, **mark.style)
+            label = _BEFORE if status == "selected" and len(scene.sites["opened"]) else mark.label
+            yield _dot(f"{label} ({count:,})", markersize=mark.legend_size, **mark.style)
 
 
 def _demand_handles(scene: Scene) -> Iterator[Artist]:

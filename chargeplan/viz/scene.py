@@ -62,7 +62,8 @@ class Scene:
     roads_missed
         (N, 2) corridor points that are not covered.
     sites
-        (N, 2) positions by status: selected, existing, forbidden, closed, candidate.
+        (N, 2) positions by status: opened (in the period that is shown), selected, existing, forbidden,
+        closed, candidate.
     """
 
     borders: gpd.GeoDataFrame | None
@@ -82,8 +83,8 @@ class Scene:
         return min(self.areas, default=math.inf)
 
 
-def stage(problem: Problem, plan: Plan) -> Scene:
-    """Work out the layers of a plan's map."""
+def stage(problem: Problem, plan: Plan, fresh: NDArray[np.bool_] | None = None) -> Scene:
+    """Work out the layers of a plan's map, with (M,) `fresh` sites marked as opened in the period shown."""
     covered, missed = _demand(problem, plan)
     return Scene(
         borders=problem.borders,
@@ -99,7 +100,7 @@ def stage(problem: Problem, plan: Plan) -> Scene:
             for standard, result in _results(problem, plan)
             if standard.corridor
         ),
-        sites=_sites(problem.sites, plan.open),
+        sites=_sites(problem.sites, plan.open, fresh),
     )
 
 
@@ -183,14 +184,18 @@ def _areas(problem: Problem, opened: NDArray[np.bool_]) -> dict[float, shapely.G
     }
 
 
-def _sites(sites: Sites, opened: NDArray[np.bool_]) -> dict[str, NDArray[np.float64]]:
+def _sites(
+    sites: Sites, opened: NDArray[np.bool_], fresh: NDArray[np.bool_] | None
+) -> dict[str, NDArray[np.float64]]:
     kept, barred = sites.status == "existing", sites.status == "forbidden"
+    new = np.zeros(opened.size, np.bool_) if fresh is None else fresh
     groups = {
         "candidate": ~opened & ~kept & ~barred,
         "closed": ~opened & kept,
         "forbidden": ~opened & barred,
         "existing": opened & kept,
-        "selected": opened & ~kept,
+        "selected": opened & ~kept & ~new,
+        "opened": opened & new,
     }
     return {status: sites.positions[members] for status, members in groups.items()}
 

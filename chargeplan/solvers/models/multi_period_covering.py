@@ -166,15 +166,15 @@ class MultiPeriodModel:
     def money(self) -> NDArray[np.float64]:
         """Return the most that may have been spent by the end of each period, (T,); infinite for no limit."""
         most = np.inf if self.limit is None or self.counted else self.limit
-        return np.asarray(np.minimum(np.cumsum(self.budgets), most), np.float64)
+        return np.array([min(total, most) for total in np.cumsum(self.budgets).tolist()], np.float64)
 
     def handed_on(self, spent: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return what is left for the next period of the budgets, (T,); 0 where nothing is carried over."""
         if not self.carry_over:
             return np.zeros(self.periods)
         limited = np.isfinite(self.budgets)
-        left = np.where(limited, self.budgets, 0.0) - np.where(limited, spent, 0.0)
-        return np.maximum(np.cumsum(left), 0.0)
+        left = np.cumsum(np.where(limited, self.budgets, 0.0) - np.where(limited, spent, 0.0))
+        return np.where(left > 0.0, left, 0.0)
 
     def affords(self, spent: NDArray[np.float64]) -> bool:
         """Whether what is spent in each period, (T,), is within the budgets and the limit."""
@@ -252,8 +252,13 @@ class MultiPeriodModel:
         )
 
     def early(self, ceiling: float) -> MultiPeriodModel:
-        """Ask for the most weight of all groups over the periods, at a price-weighted cost of no more."""
-        return replace(self, maximise=True, value=np.ones(self.value.size), ceiling=ceiling)
+        """Ask for the greatest share of every group over the periods, at a price-weighted cost of no more.
+
+        All groups count alike: people and kilometres of road do not add up.
+        """
+        total = self.group_weights(np.ones(self.need.size, np.bool_))
+        value = np.where(total > 0, 1.0 / np.where(total > 0, total, 1.0), 0.0)
+        return replace(self, maximise=True, value=value, ceiling=ceiling)
 
     def matrix(self) -> MatrixModel:
         """Write the model out for a backend: y by period and site, then u where stations close, then x."""
