@@ -22,6 +22,7 @@ SCENARIO_FILE = "scenario.toml"
 # In the order in which they are listed.
 _FILES = {
     "czt-2025": "czt/czt-2025.toml",
+    "czt-2025-phased": "czt/czt-2025-phased.toml",
     "czt-2021": "czt/czt-2021.toml",
     "xiangtan-2024": "czt/xiangtan-2024.toml",
     "zhuzhou-14fyp": "czt/zhuzhou-14fyp.toml",

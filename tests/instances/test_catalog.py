@@ -8,11 +8,14 @@ from chargeplan.errors import InputError
 from chargeplan.instances import catalog
 from chargeplan.scenario import Scenario
 
-NAMES = ["czt-2025", "czt-2021", "xiangtan-2024", "zhuzhou-14fyp", "texas", "liechtenstein", "porto_alegre"]
+NAMES = [
+    "czt-2025", "czt-2025-phased", "czt-2021", "xiangtan-2024", "zhuzhou-14fyp", "texas", "liechtenstein",
+    "porto_alegre",
+]  # fmt: skip
 
 
 def test_all_instances_are_listed_with_their_plans():
-    """The catalogue lists the seven instances, each with the title of its own scenario file."""
+    """The catalogue lists the eight instances, each with the title of its own scenario file."""
     shipped = catalog.shipped()
     assert [instance.name for instance in shipped] == NAMES
     for instance in shipped:

@@ -274,7 +274,9 @@ def test_check_lists_the_same_urban_centres(urban):
     assert [", ".join(names) for names in found["districts"]] == listed["districts"].tolist()
 
 
-@pytest.mark.parametrize("name", ["czt-2025", "czt-2021", "xiangtan-2024", "zhuzhou-14fyp"])
+@pytest.mark.parametrize(
+    "name", ["czt-2025", "czt-2025-phased", "czt-2021", "xiangtan-2024", "zhuzhou-14fyp"]
+)
 def test_scenarios_are_read_without_fault(name):
     """Every scenario is read, has points in each of its standards, and no warnings; all of it is planned."""
     problem = Problem.read(catalog.resolve(name))
