@@ -13,9 +13,16 @@ from small_facilities import Facilities
 
 import chargeplan as cp
 from chargeplan.audit import audit, check_plan
+from chargeplan.audit.blocks import block_bound
 from chargeplan.errors import InputError
 from chargeplan.planning import attempts
+from chargeplan.planning.cover import cover
+from chargeplan.planning.formulate import formulate
+from chargeplan.planning.proof import certificate_record
 from chargeplan.problem import caveats
+from chargeplan.solvers.blocks import BlockBound
+from chargeplan.solvers.bounds import lp_certificate, relax
+from chargeplan.solvers.reduction import reduce
 from chargeplan.solvers.solution import Solution
 
 NEAR = {"name": "near", "radius": "1 km"}
@@ -193,6 +200,31 @@ def test_the_certificate_is_of_these_prices(cases, change, written, key, tmp_pat
     lines = check_plan(json.loads(told), audit(cheaper, plan.open), json.loads(proof))
     assert any("proves only" in line for line in lines)
     assert any("the plan says cost is" in line for line in lines)
+
+
+def test_blocks_share_what_closing_saves(priced, tmp_path):
+    """The audit adds the blocks up to the bound, and a rounding more; no site pays more than keeping costs beyond closing."""
+    problem = priced(38, [NEAR], points=300, sites=60, minimise="cost").problem(tmp_path)
+    formulation = formulate(problem, [cover(standard, problem.sites) for standard in problem.standards])
+    reduction = reduce(formulation.model)
+    relaxation = relax(reduction.model)
+    blocks = BlockBound(reduction, relaxation)
+    blocks.run(1.0, None, lambda: None)
+    proven = Solution(
+        "feasible",
+        certificate=lp_certificate(reduction, relaxation),
+        block_certificate=blocks.certificate(),
+    )
+    record = certificate_record(problem, formulation, formulation.model, proven)
+    told = json.loads(json.dumps(record))["blocks"]
+    assert 0.0 < formulation.paid < told["bound"] <= float(block_bound(problem, told))
+    assert told["bound"] == pytest.approx(float(block_bound(problem, told)), rel=1e-6)
+    sites, shares = problem.sites, told["shares"]
+    prices = dict(zip(sites.ids, sites.keep - sites.close, strict=True))
+    place = next(k for k, name in enumerate(shares["site"]) if prices[name] > 0.0)
+    shares["share"][place] = int(prices[shares["site"][place]] * (1 << told["scale"])) + 2
+    with pytest.raises(InputError, match="pays the blocks"):
+        block_bound(problem, told)
 
 
 def test_the_command_says_what_is_closed(cases, chargeplan, oracle, tmp_path):
