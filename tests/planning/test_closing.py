@@ -203,7 +203,7 @@ def test_the_certificate_is_of_these_prices(cases, change, written, key, tmp_pat
 
 
 def test_blocks_share_what_closing_saves(priced, tmp_path):
-    """The audit adds the blocks up to the bound, and a rounding more; no site pays more than keeping costs beyond closing."""
+    """The audit adds up at least the bound; no site pays more than keeping it costs beyond closing it."""
     problem = priced(38, [NEAR], points=300, sites=60, minimise="cost").problem(tmp_path)
     formulation = formulate(problem, [cover(standard, problem.sites) for standard in problem.standards])
     reduction = reduce(formulation.model)
