@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from chargeplan.errors import Fault, InputError
 from chargeplan.prepare.osm.tags import SPEEDS
+from chargeplan.prepare.osm.text_blocks import texts_with_zeros
+from chargeplan.units import format_count
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -76,7 +78,7 @@ class Extract:
         except (RuntimeError, UnicodeDecodeError) as error:  # of libosmium: it wraps what its threads met
             raise self._broken(error) from None
 
-    def _broken(self, error: Exception) -> InputError:
+    def _broken(self, error: Exception | str) -> InputError:
         return InputError(Fault(f"cannot be read, it is damaged or cut off: {error}", file=str(self.path)))
 
     def _check(self) -> None:
@@ -92,6 +94,9 @@ class Extract:
         if len(begin) < 4 or begin[4:] != _HEADER or struct.unpack(">I", begin[:4])[0] > _LONGEST_HEADER:
             says = "is no OpenStreetMap extract in PBF format (.osm.pbf)"
             raise InputError(Fault(says, file=str(self.path)))
+        with self.path.open("rb") as file:
+            if count := texts_with_zeros(file):
+                raise self._broken(f"{format_count(count, 'text')} with a zero byte")
 
 
 def _check_osmium() -> None:
