@@ -173,7 +173,8 @@ class _Raster:
             for column in range(columns.start // side * side, columns.stop, side):
                 size = min(side, self.source.width - column), min(side, self.source.height - row)
                 read = self.source.read(self.band, window=Window(column, row, *size), masked=True)
-                people = np.where(np.ma.getmaskarray(read), np.nan, read.data.astype(np.float64))
+                with np.errstate(invalid="ignore"):  # of damaged numbers, which become NaN
+                    people = np.ma.filled(read.astype(np.float64), np.nan)
                 yield row, column, people * scale + offset
 
     def _within(self, bounds: Floats | None) -> tuple[range, range]:
