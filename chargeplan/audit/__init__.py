@@ -14,9 +14,10 @@
 `reprove`           every block proven again, by whatever prover the caller brings
 `pairs`             pairs of demand points and sites, measured
 `placing`           what plans of distances achieve, and the bounds that their certificates prove
-`allocating`   who serves whom, and the bounds of plans where that matters
+`charging`          chargers, counted and measured again
+`allocating`        who serves whom, and the bounds of plans where that matters
 `periods`           who opens when, what that costs and what each period achieves
-`claims`       a plan's own figures against an audit
+`claims`            a plan's own figures against an audit
 ==================  ===================================================================
 """
 

@@ -13,6 +13,7 @@ from chargeplan.audit.allocating import allocated_bound, leeway, served_cost
 from chargeplan.audit.blocks import block_bound
 from chargeplan.audit.certificate import certified_bound
 from chargeplan.audit.certificate_file import read_proof
+from chargeplan.audit.charging import check_chargers
 from chargeplan.audit.periods import check_periods
 from chargeplan.audit.placing import lost, placed_bound, placed_objective, room, separation
 from chargeplan.audit.station_costs import cost_of, may_close
@@ -47,16 +48,18 @@ def check_plan(
     tuple of str
         Every disagreement in words; empty when the audit agrees.
     """
+    chargers: Iterator[str] = iter(())
     stations = None if isinstance(plan, Mapping) else plan.stations
     if isinstance(plan, Mapping):
         claims = plan
     else:
         claims, certificate = plan.record.model_dump(mode="json", by_alias=True), plan.certificate
+        chargers = check_chargers(claims, plan.stations, report, certificate)
     found = [*_stations(claims, report), *_standards(claims, report), *_status(claims, report)]
     certificate = certificate or {}
     found += [*_objective(claims, report), *_service(claims, report, certificate)]
     found += check_periods(claims, stations, report)
-    return (*found, *_gap(claims), *_bound(claims, report, certificate))
+    return (*found, *_gap(claims), *_bound(claims, report, certificate), *chargers)
 
 
 def _stations(claims: Mapping[str, Any], report: AuditReport) -> Iterator[str]:
@@ -129,7 +132,7 @@ def _objective(claims: Mapping[str, Any], report: AuditReport) -> Iterator[str]:
         return
     if asked.fits:
         yield from _fitting(report)
-    objective = {"cost": cost, "stations": float(new.size)}.get(asked.counts)
+    objective = {"cost": cost + _chargers(claims, report), "stations": float(new.size)}.get(asked.counts)
     if objective is None:
         aims = [standard.weight_covered for standard in report.standards if not standard.required]
         objective = math.fsum(aims)
@@ -139,6 +142,13 @@ def _objective(claims: Mapping[str, Any], report: AuditReport) -> Iterator[str]:
         yield f"{new.size:,} new stations are more than the {asked.stations:,} asked for"
     if asked.budget is not None and cost > asked.budget * (1 + _RELATIVE):
         yield f"a cost of {cost} is more than the budget of {asked.budget}"
+
+
+def _chargers(claims: Mapping[str, Any], report: AuditReport) -> float:
+    """Return what chargers cost, where the objective counts them: where they are decided with the sites."""
+    sizing = report.problem.scenario.sizing
+    told = claims.get("sizing")
+    return float(told["cost"]) if sizing is not None and sizing.joint and told else 0.0
 
 
 def _cost(report: AuditReport) -> float:

@@ -99,7 +99,8 @@ def audit(
                     )
                 interrupted = interruption.cancel.is_set()
     _show(report, given, faults, reproof, "" if engine is None else engine.name, as_json=as_json)
-    _end(report, faults, reproof, stations, interrupted=interrupted)
+    short = given.plan is not None and given.plan.short_of_chargers
+    _end(report, faults, reproof, stations, interrupted=interrupted, short=short)
 
 
 def _check_numbers(seconds: float, threads: int | None) -> None:
@@ -213,6 +214,7 @@ def _end(
     stations: str,
     *,
     interrupted: bool,
+    short: bool,
 ) -> None:
     """End with the exit code of what was found; a plan that says what is not so is bad input."""
     refuted = [] if reproof is None else reproof.numbers("refuted")
@@ -221,7 +223,7 @@ def _end(
         raise InputError(Fault(line, file=stations) for line in said)
     if interrupted:
         raise typer.Exit(Exit.INTERRUPTED)
-    if not report.met:
+    if short or not report.met:
         raise typer.Exit(Exit.NOT_MET)
     if reproof is not None and not reproof.holds:
         raise typer.Exit(Exit.NO_PLAN)

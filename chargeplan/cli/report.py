@@ -12,7 +12,7 @@ from rich.text import Text
 
 from chargeplan.audit.reprove import outward
 from chargeplan.errors import printable
-from chargeplan.plan.wording import achieved, counted_stations, period_share
+from chargeplan.plan.wording import achieved, charger_lines, counted_stations, period_share
 from chargeplan.problem import caveats, positions
 from chargeplan.units import format_distance, format_gap, format_length, format_share
 
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from chargeplan.audit.reprove import Reproof
     from chargeplan.errors import Fault
     from chargeplan.plan import Plan, PlanRecord
+    from chargeplan.plan.record import SizingRecord
     from chargeplan.problem import Problem, Standard
 
 METRICS = {
@@ -145,6 +146,7 @@ class Report:
             self._line("Why", reason)
         self._line("Stations", f"{record.stations.total:,}: {counted_stations(record)}")
         self._line("Cost", _number(record.cost))
+        self._chargers(record)
         self._line("Distance", achieved(record))
         self._line("Proof", _proof(record))
         self._line("Audit", _audit(record))
@@ -152,6 +154,29 @@ class Report:
         self._line("Source", record.source)
         self._caveats(problem, record.warnings, record.notes, record.not_planned)
         self._line("Files", f"{folder}: {', '.join(['plan.json', *files])}")
+
+    def _chargers(self, record: PlanRecord) -> None:
+        """Say how many chargers there are, what they cost, and what they keep."""
+        for line in charger_lines(record):
+            self._line("Chargers", line)
+        sizing = record.sizing
+        if sizing is not None and any(each.vehicles is not None for each in sizing.districts.values()):
+            self._districts(sizing)
+
+    def _districts(self, sizing: SizingRecord) -> None:
+        types = list(dict.fromkeys(name for each in sizing.districts.values() for name in each.chargers))
+        table = _table("District", *types, "Vehicles", "Vehicles per charger")
+        for column in table.columns[1:]:
+            column.justify = "right"
+        for name, district in sizing.districts.items():
+            each = district.vehicles_per_charger
+            table.add_row(
+                printable(name),
+                *(f"{district.chargers.get(kind, 0):,}" for kind in types),
+                "-" if district.vehicles is None else f"{district.vehicles:,.0f}",
+                "-" if each is None else f"{each:,.2f}",
+            )
+        self._console.print(table)
 
     def audit(self, report: AuditReport) -> None:
         """Say what a set of stations achieves."""
@@ -185,6 +210,8 @@ class Report:
         reproof, backend
             Its blocks proven again, and by whom; None where they were not.
         """
+        for line in charger_lines(record):
+            self._line("Chargers", line)
         said = "; ".join(faults)
         agrees = "its figures and its certificate agree with this audit"
         self._line("Plan", f"DISAGREES: {said}" if said else agrees)
@@ -313,6 +340,8 @@ def _verdict(plan: Plan) -> Text:
     left_out = plan.unmeasured
     if left_out and not missed:
         return Text(_left_out(left_out), style="bold red")
+    if plan.short_of_chargers and not missed and plan.status != "infeasible":
+        return Text("Not met: there are fewer chargers than are asked for.", style="bold red")
     if not missed and plan.status == "infeasible":
         return Text("What is asked for cannot be; this is the plan for the rest.", style="bold red")
     if not missed:

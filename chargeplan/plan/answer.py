@@ -147,9 +147,15 @@ class Plan:
 
     @property
     def met(self) -> bool:
-        """Whether every required standard is met; one that is left out is not."""
+        """Whether every required standard is met, chargers included; one that is left out is not."""
         planned = all(standard.met for standard in self.standards if standard.required)
-        return planned and not self.unmeasured
+        return planned and not self.unmeasured and not self.short_of_chargers
+
+    @property
+    def short_of_chargers(self) -> bool:
+        """Whether stations have fewer chargers than are asked for, where that is required."""
+        sizing = self.record.sizing
+        return sizing is not None and sizing.required and not sizing.met
 
     @property
     def unmeasured(self) -> tuple[str, ...]:

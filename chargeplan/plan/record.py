@@ -72,6 +72,55 @@ class InfeasibleRecord(Record):
     )
 
 
+class RuleRecord(Record):
+    """What a rule of ``[[mix]]`` asks, and what the plan has."""
+
+    asked: str
+    chargers: int = Field(description="those that the rule counts")
+    met: bool
+
+
+class SubstationRecord(Record):
+    """What the new chargers draw at a substation."""
+
+    spare_kw: float | None = Field(description="null where no limit is stated")
+    drawn_kw: float = Field(description="kW of the new chargers times the simultaneity factor")
+    stations: int
+
+
+class DistrictRecord(Record):
+    """The chargers of a district, at stations and at homes."""
+
+    chargers: dict[str, int] = Field(description="by type")
+    weight: float = Field(description="of the demand layer that charges, all of it")
+    vehicles: float | None = Field(description="null where [sizing] states no vehicles")
+    vehicles_per_charger: float | None
+
+
+class SizingRecord(Record):
+    """How many chargers there are, and what they have to keep."""
+
+    cost: float = Field(description="of the new chargers and their connections, beside `cost`")
+    new: dict[str, int] = Field(description="chargers built at stations, by type")
+    standing: dict[str, int] = Field(description="chargers that stand already at open stations, by type")
+    homes: dict[str, int] = Field(description="chargers at homes, by type")
+    optimal: bool = Field(description="whether no cheaper numbers exist for these stations: proven")
+    load_kw: float | None = Field(description="mean kW in the busiest hour; null where none is stated")
+    lost_kw: float = Field(description="of it, what reaches no station")
+    beyond_kw: float = Field(description="of it, what balancing finds no room for")
+    wait_s: float
+    chance: float = Field(description="of waiting longer than wait_s: at most, as asked")
+    worst_chance: float | None = Field(description="at the station where it is greatest")
+    worst_station: str | None
+    stations_short: int = Field(description="with fewer chargers than their load needs")
+    chargers_short: int
+    rules: list[RuleRecord]
+    substations: dict[str, SubstationRecord]
+    districts: dict[str, DistrictRecord]
+    required: bool
+    met: bool = Field(description="no station is short and every rule is met")
+
+
 class PeriodStandardRecord(Record):
     """What a service standard asks by the end of a period, and what it gets."""
 
@@ -136,7 +185,8 @@ class PlanRecord(Record):
     gap: float | None
     bound_kind: Literal["dual-certificate", "block-certificate", "backend"] | None
     stations: StationCount
-    chargers: dict[str, int] = Field(description="by type; empty until chargers are planned")
+    chargers: dict[str, int] = Field(description="by type, standing ones and those at homes included")
+    sizing: SizingRecord | None = Field(default=None, description="null where no chargers are asked for")
     cost: float = Field(
         description="in the scenario's currency: of the selected stations, and what it takes to keep the "
         "existing ones and to close the others"

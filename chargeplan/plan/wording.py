@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from chargeplan.units import format_distance, format_gap, format_length, format_share
+from chargeplan.units import format_count, format_distance, format_gap, format_length, format_share
 
 if TYPE_CHECKING:
     from chargeplan.plan.answer import Plan, StandardResult
-    from chargeplan.plan.record import PeriodRecord, PeriodStandardRecord, PlanRecord
+    from chargeplan.plan.record import PeriodRecord, PeriodStandardRecord, PlanRecord, SizingRecord
 
 _DISTANCES = {
     "distance": "mean distance of the aims to the nearest station",
@@ -26,6 +26,7 @@ def summary(plan: Plan) -> str:
         f"{record.stations.total:,} stations: {counted_stations(record)}; cost {record.cost:,.6g}",
         *(_standard_line(standard) for standard in plan.standards),
         *(_period_line(period) for period in record.periods),
+        *(f"chargers: {line}" for line in charger_lines(record)),
         *filter(None, [achieved(record)]),
         _proof_line(plan),
     ]
@@ -86,6 +87,60 @@ def _proof_line(plan: Plan) -> str:
         return f"{plan.status}: no bound is known"
     figures = f"objective {plan.objective:,.6g}, bound {plan.bound:,.6g}, gap {format_gap(plan.gap)}"
     return f"{plan.status}: {figures} ({plan.bound_kind})"
+
+
+def charger_lines(record: PlanRecord) -> list[str]:
+    """Say how many chargers a plan has, what they cost, and what they keep or miss.
+
+    Parameters
+    ----------
+    record
+        Of the plan.
+    """
+    sizing = record.sizing
+    if sizing is None:
+        return []
+    counts = ", ".join(f"{count:,} {name}" for name, count in record.chargers.items())
+    new = sum(sizing.new.values()) + sum(sizing.homes.values())
+    lines = [f"{counts}: {new:,} new, {sum(sizing.standing.values()):,} standing; cost {sizing.cost:,.6g}"]
+    lines += _load_lines(sizing)
+    lines += [f"{rule.asked}: {'met' if rule.met else 'NOT MET'}, {rule.chargers:,}" for rule in sizing.rules]
+    if sizing.substations:
+        lines.append(_grid_line(sizing))
+    return lines
+
+
+def _load_lines(sizing: SizingRecord) -> list[str]:
+    """Say what vehicles draw, how long they wait, and what is missing for it."""
+    lines = []
+    if sizing.load_kw is not None and sizing.worst_chance is not None:
+        wait = "at all" if sizing.wait_s == 0.0 else f"longer than {sizing.wait_s / 60:g} min"
+        lines.append(
+            f"{sizing.load_kw:,.0f} kW in the busiest hour; {format_gap(sizing.worst_chance)} wait {wait} at "
+            f"{sizing.worst_station}, where it is most; {format_gap(sizing.chance)} may"
+        )
+    if sizing.lost_kw >= 0.5:
+        lines.append(f"{sizing.lost_kw:,.0f} kW of it reach no station")
+    if sizing.beyond_kw >= 0.5:
+        lines.append(f"{sizing.beyond_kw:,.0f} kW of it find no room within reach")
+    if sizing.stations_short:
+        short = format_count(sizing.chargers_short, "charger")
+        verdict = "NOT MET" if sizing.required else "short, as an aim may be"
+        lines.append(f"{format_count(sizing.stations_short, 'station')} {verdict}: {short} fewer than needed")
+    return lines
+
+
+def _grid_line(sizing: SizingRecord) -> str:
+    """Say how full the substations are, and which is the fullest."""
+    drawn = sum(each.drawn_kw for each in sizing.substations.values())
+    limited = {name: each for name, each in sizing.substations.items() if each.spare_kw is not None}
+    line = f"{drawn:,.0f} kW at {format_count(len(sizing.substations), 'substation')}"
+    if not limited:
+        return line
+    name, fullest = max(
+        limited.items(), key=lambda item: item[1].drawn_kw / max(item[1].spare_kw or 0.0, 1e-9)
+    )
+    return f"{line}; the fullest, {name}, gives {fullest.drawn_kw:,.0f} of {fullest.spare_kw:,.0f} kW"
 
 
 def achieved(record: PlanRecord) -> str:

@@ -1,4 +1,4 @@
-"""From a problem to a plan: cover, formulate and solve, serve, audit."""
+"""From a problem to a plan: cover, formulate and solve, serve, size, audit."""
 
 from __future__ import annotations
 
@@ -12,12 +12,15 @@ from chargeplan.planning.allocating import allocate_demand
 from chargeplan.planning.attempts import Attempts
 from chargeplan.planning.cover import cover
 from chargeplan.planning.covering import cover_demand
+from chargeplan.planning.joint import Planned, decide_jointly, is_joint, limits_in_turn
 from chargeplan.planning.periods import plan_periods
 from chargeplan.planning.periods_record import period_columns
 from chargeplan.planning.placing import place_stations
 from chargeplan.planning.placing_with_room import place_with_room
 from chargeplan.planning.recording import audit_record, record
 from chargeplan.planning.serve import serve
+from chargeplan.planning.sizing import size_stations
+from chargeplan.planning.sizing_record import charging_service, site_columns
 from chargeplan.planning.stopwatch import Stopwatch
 from chargeplan.solvers.solution import Limits
 
@@ -81,17 +84,25 @@ def solve(  # noqa: PLR0913 - each overrides a key of the scenario's [solve]
     watch.enter("cover")
     coverage = [cover(standard, problem.sites) for standard in problem.standards]
     watch.expect(sum(part.shape[0] for part in coverage), sum(part.nnz for part in coverage))
-    outcome = _family(problem)(problem, coverage, Attempts(watch, limits, chosen, cancel))
+    siting = Attempts(watch, limits_in_turn(problem, limits), chosen, cancel)
+    outcome = _family(problem)(problem, coverage, siting)
     watch.enter("serve")
     results = tuple(
         serve(standard, relation, problem.sites, outcome.open, outcome.assigned.get(standard.name))
         for standard, relation in zip(problem.standards, coverage, strict=True)
     )
+    watch.enter("size")
+    sized = size_stations(problem, coverage, outcome, results, limits, chosen)
+    if sized is not None and is_joint(problem):
+        attempts = Attempts(watch, limits, chosen, cancel)
+        plan = decide_jointly(problem, coverage, Planned(outcome, results, sized), attempts)
+        outcome, results, sized = plan.outcome, plan.results, plan.sized
     watch.enter("audit")
     report = audit(problem, outcome.open)
-    written = record(problem, outcome, results, limits, chosen)
-    columns = period_columns(problem, outcome.phases)
-    certificate = outcome.certificate
+    written = record(problem, outcome, results, limits, chosen, sized)
+    columns = {} if sized is None else dict(site_columns(problem, sized))
+    columns |= period_columns(problem, outcome.phases)
+    certificate = {**outcome.certificate, **(charging_service(problem, sized) if sized else {})}
     plan = Plan(written, problem, outcome.open, results, certificate, None, columns, outcome.phases)
     checked = audit_record(plan, report)
     watch.leave()

@@ -16,7 +16,7 @@ from scipy.sparse import csr_array, vstack
 from chargeplan.errors import InputError
 from chargeplan.planning.covering import beside, cover_demand, open_sites, with_paid, without_bound
 from chargeplan.planning.distances import metres_of
-from chargeplan.planning.proof import multipliers_by_id
+from chargeplan.planning.proof import multipliers_by_id, service
 from chargeplan.planning.recording import Outcome
 from chargeplan.planning.station_costs import opened_anyway, standing_or_required, station_prices
 from chargeplan.planning.too_few import too_little_room
@@ -97,6 +97,7 @@ def allocate_demand(problem: Problem, coverage: Sequence[csr_array], attempts: A
         objective=found.objective,
         certificate=_record(problem, coverage, task, found),
         assigned=_assigned(problem, coverage, task, found),
+        flow=_flow(problem, coverage, task, found),
     )
 
 
@@ -164,28 +165,19 @@ def _record(
     return record
 
 
+def _flow(
+    problem: Problem, coverage: Sequence[csr_array], task: _Task, found: AllocatedSolution
+) -> dict[str, csr_array]:
+    """Return who serves what share of the demand points that take room, by standard."""
+    if found.flow is None:
+        return {}
+    return {problem.standards[task.loaded].name: _own_flow(coverage, task, found.flow)}
+
+
 def _own_flow(coverage: Sequence[csr_array], task: _Task, flow: csr_array) -> csr_array:
     """Return the shares of the demand points that take room, (N, M)."""
     first = sum(part.shape[0] for part in coverage[: task.loaded])
     return csr_array(flow[first : first + coverage[task.loaded].shape[0]])
-
-
-def service(points: NDArray[np.object_], sites: NDArray[np.object_], flow: csr_array) -> dict[str, list[Any]]:
-    """Name who serves what share of each demand point that takes room.
-
-    Parameters
-    ----------
-    points, sites
-        (N,) and (M,) ids.
-    flow
-        (N, M) shares.
-    """
-    own = flow.tocoo()
-    return {
-        "demand": points[own.coords[0]].tolist(),
-        "station": sites[own.coords[1]].tolist(),
-        "share": own.data.tolist(),
-    }
 
 
 def _assigned(

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy.sparse import csr_array
 
-from chargeplan.planning.allocating import capacity_of, service
+from chargeplan.planning.allocating import capacity_of
 from chargeplan.planning.covering import open_sites
 from chargeplan.planning.distances import measure
 from chargeplan.planning.placing import (
@@ -25,7 +25,7 @@ from chargeplan.planning.placing import (
     outcome_of,
     over,
 )
-from chargeplan.planning.proof import multipliers_by_id
+from chargeplan.planning.proof import multipliers_by_id, service
 from chargeplan.planning.too_few import needs_more, new_ones, serve_the_most, too_little_room
 from chargeplan.solvers.allocation import most_served_by
 from chargeplan.solvers.median_certificate import MedianInstance

@@ -8,6 +8,7 @@ import numpy as np
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+    from scipy.sparse import csr_array
 
     from chargeplan.planning.formulate import Formulation
     from chargeplan.problem import Problem, Standard
@@ -111,3 +112,21 @@ def multipliers_by_id(
     """
     used = np.flatnonzero(values)
     return {word: ids[used].tolist(), "value": values[used].tolist()}
+
+
+def service(points: NDArray[np.object_], sites: NDArray[np.object_], flow: csr_array) -> dict[str, list[Any]]:
+    """Name who serves what share of each demand point that takes room.
+
+    Parameters
+    ----------
+    points, sites
+        (N,) and (M,) ids.
+    flow
+        (N, M) shares.
+    """
+    own = flow.tocoo()
+    return {
+        "demand": points[own.coords[0]].tolist(),
+        "station": sites[own.coords[1]].tolist(),
+        "share": own.data.tolist(),
+    }

@@ -18,6 +18,7 @@ from chargeplan.plan.record import (
     StandardRecord,
     StationCount,
 )
+from chargeplan.planning.sizing_record import sizing_record
 from chargeplan.planning.station_costs import plan_cost
 
 if TYPE_CHECKING:
@@ -25,10 +26,12 @@ if TYPE_CHECKING:
 
     import numpy as np
     from numpy.typing import NDArray
+    from scipy.sparse import csr_array
 
     from chargeplan.audit import AuditReport
     from chargeplan.plan.answer import Plan, StandardResult
-    from chargeplan.plan.record import PeriodRecord
+    from chargeplan.plan.record import PeriodRecord, SizingRecord
+    from chargeplan.planning.sizing import Sized
     from chargeplan.problem import Problem
     from chargeplan.solvers.solution import Limits, Solution
 
@@ -55,6 +58,8 @@ class Outcome:
     assigned
         By standard, (N,) the site that serves each demand point, -1 for none; without it the nearest open
         one does.
+    flow
+        By standard, (N, M) the share of each demand point that each site serves, where that was decided.
     phases
         (T, M) bool, the sites open by the end of each period; None without periods.
     periods
@@ -67,12 +72,18 @@ class Outcome:
     certificate: dict[str, Any]
     infeasible: InfeasibleRecord | None = None
     assigned: dict[str, NDArray[np.int64]] = field(default_factory=dict)
+    flow: dict[str, csr_array] = field(default_factory=dict)
     phases: NDArray[np.bool_] | None = None
     periods: tuple[PeriodRecord, ...] = ()
 
 
 def record(
-    problem: Problem, outcome: Outcome, results: Sequence[StandardResult], limits: Limits, backend: str
+    problem: Problem,
+    outcome: Outcome,
+    results: Sequence[StandardResult],
+    limits: Limits,
+    backend: str,
+    sized: Sized | None = None,
 ) -> PlanRecord:
     """Write a plan down, but for its audit and its times.
 
@@ -82,12 +93,16 @@ def record(
         What was asked, how it ended, and what each standard gets.
     limits, backend
         As used.
+    sized
+        The chargers, where any are asked for.
     """
     solution = outcome.solution
     failed = outcome.infeasible is not None
     stands = problem.sites.status == "existing"
     kept, total = int((outcome.open & stands).sum()), int(outcome.open.sum())
     closed = int(stands.sum()) - kept
+    sizing = None if sized is None else sizing_record(problem, outcome.open, sized)
+    chargers = {} if sizing is None else _total(sizing)
     return PlanRecord(
         name=problem.name,
         title=problem.scenario.title,
@@ -100,7 +115,8 @@ def record(
         gap=solution.gap,
         bound_kind=solution.bound_kind,
         stations=StationCount(selected=total - kept, existing=kept, closed=closed, total=total),
-        chargers={},
+        chargers=chargers,
+        sizing=sizing,
         cost=plan_cost(problem.sites, outcome.open),
         standards={result.name: _standard(result) for result in results},
         periods=list(outcome.periods),
@@ -116,6 +132,12 @@ def record(
         notes=list(problem.notes),
         provenance=_provenance(problem, limits, backend),
     )
+
+
+def _total(sizing: SizingRecord) -> dict[str, int]:
+    """Count all chargers by type: new ones, standing ones, those at homes."""
+    at_stations = {name: count + sizing.standing[name] for name, count in sizing.new.items()}
+    return {**at_stations, **sizing.homes}
 
 
 def _standard(result: StandardResult) -> StandardRecord:
