@@ -95,8 +95,8 @@ def solve(  # noqa: PLR0913 - each overrides a key of the scenario's [solve]
     sized = size_stations(problem, coverage, outcome, results, limits, chosen)
     if sized is not None and is_joint(problem):
         attempts = Attempts(watch, limits, chosen, cancel)
-        plan = decide_jointly(problem, coverage, Planned(outcome, results, sized), attempts)
-        outcome, results, sized = plan.outcome, plan.results, plan.sized
+        together = decide_jointly(problem, coverage, Planned(outcome, results, sized), attempts)
+        outcome, results, sized = together.outcome, together.results, together.sized
     watch.enter("audit")
     report = audit(problem, outcome.open)
     written = record(problem, outcome, results, limits, chosen, sized)
