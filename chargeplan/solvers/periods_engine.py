@@ -20,7 +20,7 @@ import numpy as np
 from chargeplan.errors import WrongAnswer
 from chargeplan.solvers import backends, engine
 from chargeplan.solvers.asking import ask
-from chargeplan.solvers.periods_order import in_order
+from chargeplan.solvers.periods_order import in_order, reordered
 from chargeplan.solvers.periods_reduction import among
 from chargeplan.solvers.solution import Run, Solution
 
@@ -40,6 +40,7 @@ _EXACT = 1e-9  # gap that the rounding of sums may leave
 _BEGIN_SHARE = 0.1  # of the limits, for a first plan of a small model
 _LAST_SHARE, _SINGLE_SHARE = 0.5, 0.4  # of the limits that are left: the last period, then all others
 _TIES_SHARE = 0.3  # of the limits that are left, for the order of what costs the same
+_TRIES_PER_SITE, _TRIES_PER_UNIT = 50, 10_000  # changes of the order, and those that make a unit of work
 _TIES_GAP = 0.005  # relative: how near to the best of them is near enough
 _TIGHTER = 0.6  # of the gap asked for: what the last period may leave
 
@@ -130,7 +131,7 @@ class _Work:
         else:
             self._in_parts(everything)
         if self.plan is not None and not self.model.maximise and not self.run.must_stop():
-            self._break_ties(self.plan, ~self.model.closed if small else self.plan[-1])
+            self._break_ties(self.plan, small=small)
 
     def solution(self) -> MultiPeriodSolution:
         """Put the answer together."""
@@ -172,8 +173,8 @@ class _Work:
         reduction = among(self.model, chosen)
         for late in (False, True):
             phases = in_order(reduction.model, chosen[reduction.sites], late=late)
-            if phases is not None:
-                self._offer(reduction.undo(phases))
+            if phases is not None and self._offer(reduction.undo(phases)) and self.model.maximise:
+                self._offer(self._reordered(reduction, reduction.undo(phases)))
         if self._undiscounted and self.last.bound is not None and self.last.bound_kind is not None:
             self.run.offer_bound(self.run.up_to_best(self.last.bound), self.last.bound_kind)
         return chosen
@@ -337,10 +338,18 @@ class _Work:
         elif whole:
             self.run.infeasible = True
 
-    def _break_ties(self, plan: NDArray[np.bool_], chosen: NDArray[np.bool_]) -> None:
-        """Look for the plan of the same cost that serves the most early, among chosen sites."""
+    def _break_ties(self, plan: NDArray[np.bool_], *, small: bool) -> None:
+        """Look for the plan of the same cost that serves the most early.
+
+        Of a large model only the order is looked at, and by swaps alone: on the 405 stations of a region they
+        find in seconds what a backend does not improve on in minutes.
+        """
+        chosen = ~self.model.closed if small else plan[-1]
         tie = self.model.early(self.model.discounted(plan))
         reduction = among(tie, chosen)
+        self.run.enter("search")
+        plan = self._reordered(reduction, plan)
+        self.plan = plan
 
         def believe(answer: Answer) -> None:
             if answer.values is None:
@@ -349,8 +358,19 @@ class _Work:
             if tie.allows(found) and tie.objective(found) > tie.objective(plan):
                 self.plan = found
 
-        if reduction.model.sites:
+        if small and reduction.model.sites:
             self._give(reduction, 1.0, believe, plan, min(self.run.limits.gap, _TIES_GAP))
+
+    def _reordered(self, reduction: PeriodsReduction, plan: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """Let the sites of a plan open in a better order, of a maximising model."""
+        known = reduction.do(plan)
+        if known is None or self.model.closes or self.run.must_stop():
+            return plan
+        tries = _TRIES_PER_SITE * int(known[-1].sum())
+        self.run.worked += tries / _TRIES_PER_UNIT
+        seed, stop = self.run.limits.seed, self.run.must_stop
+        found = reduction.undo(reordered(reduction.model, known, tries, seed, stop))
+        return found if reduction.original.allows(found) else plan
 
     def _give(
         self,
