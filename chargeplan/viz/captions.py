@@ -69,7 +69,7 @@ def period_caption(problem: Problem, plan: Plan, number: int, opened: NDArray[np
     figures = []
     for standard, result in zip(problem.standards, plan.standards, strict=True):
         each = told.standards[result.name]
-        asked = "nothing asked yet"
+        asked = "nothing more asked"
         if each.asked is not None:
             asked = f"{format_share(each.asked)} asked, {'kept' if each.met else 'not kept'}"
         text = "\n".join(_standard_lines(standard, result))
