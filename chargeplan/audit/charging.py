@@ -85,6 +85,7 @@ def check_chargers(
     yield from _rules(told, problem, counted)
     yield from _grid(told, problem, counted)
     yield from _by_district(told, problem, counted)
+    yield from _by_period(claims, told, problem, counted)
 
 
 def _counted(problem: Problem, sites: gpd.GeoDataFrame, report: AuditReport) -> _Counted:
@@ -162,7 +163,8 @@ def _load(report: AuditReport, certificate: Mapping[str, Any]) -> NDArray[np.flo
         for number, standard in enumerate(problem.standards)
         if standard.corridor is None and sizing.standard in {None, standard.name}
     )
-    kw = standard.points.weight * (sizing.kwh * sizing.peak_share)
+    growth = problem.scenario.periods[-1].growth if problem.scenario.periods else 1.0
+    kw = standard.points.weight * (growth * sizing.kwh * sizing.peak_share)
     told = certificate.get("charging", certificate.get("service"))
     if told is None:
         station = report.standards[number].station
@@ -336,3 +338,23 @@ def _by_district(told: Mapping[str, Any], problem: Problem, counted: _Counted) -
         if charging.district_weight and given != told["homes"].get(each.type):
             words = f"the districts have {given} chargers of type {each.type} at homes"
             yield f"{words}, the plan {told['homes'].get(each.type)}"
+
+
+def _by_period(
+    claims: Mapping[str, Any], told: Mapping[str, Any], problem: Problem, counted: _Counted
+) -> Iterator[str]:
+    """Check that chargers become no fewer where stations stay, end as the table has them, and cost that."""
+    periods, charging, phasing = claims.get("periods") or [], _charging(problem), problem.scenario.phasing
+    if not periods:
+        return
+    for k, each in enumerate(charging.types):
+        numbers = [int(period["chargers"].get(each.type, -1)) for period in periods]
+        if numbers[-1] != int(counted.all[:, k].sum()):
+            yield f"the last period has {numbers[-1]} chargers of type {each.type}, the table of sites others"
+        if (phasing is None or not phasing.may_close) and numbers != sorted(numbers):
+            yield f"chargers of type {each.type} become fewer: {numbers} by the ends of the periods"
+    at_homes = sum(each.cost * told["homes"].get(each.type, 0) for each in charging.homes)
+    spent = sum(period["chargers_cost"] for period in periods)
+    closes = phasing is not None and phasing.may_close
+    if not closes and abs(spent + at_homes - told["cost"]) > _CLOSE * max(told["cost"], 1.0):
+        yield f"the periods' chargers cost {spent}, and those at homes {at_homes}, of {told['cost']} in all"

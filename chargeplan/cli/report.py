@@ -286,7 +286,9 @@ def _plan_table(record: PlanRecord, before: AuditReport | None) -> Table:
 
 def _periods_table(record: PlanRecord) -> Table:
     """List what is spent, opened and covered by the end of each period, and in brackets what is asked."""
-    table = _table("Period", "Budget", "Spent", "Left", "New", "Stations", *map(printable, record.standards))
+    types = list(record.periods[0].chargers)
+    heads = "Period", "Budget", "Spent", "Left", "New", "Stations", *types, *record.standards
+    table = _table(*map(printable, heads))
     for column in table.columns[1:]:
         column.justify = "right"
     for period in record.periods:
@@ -297,6 +299,7 @@ def _periods_table(record: PlanRecord) -> Table:
             _number(period.carried),
             f"{period.stations_opened:,}",
             f"{period.stations_open:,}",
+            *(f"{period.chargers[name]:,}" for name in types),
             *(Text(period_share(standard)) for standard in period.standards.values()),
         )
     return table

@@ -143,6 +143,12 @@ class PeriodRecord(Record):
     stations_open: int = Field(description="by its end, existing ones included")
     opened: list[str] = Field(description="ids of the sites")
     closed: list[str] = Field(description="ids of the sites of stations that close again")
+    chargers: dict[str, int] = Field(
+        default={}, description="by its end at stations, by type, standing ones included"
+    )
+    chargers_cost: float = Field(default=0.0, description="of those that are built in it, beside `spent`")
+    load_kw: float | None = Field(default=None, description="mean kW in its busiest hour")
+    chargers_short: int = Field(default=0, description="fewer than its load needs")
     standards: dict[str, PeriodStandardRecord]
 
 

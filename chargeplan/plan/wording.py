@@ -64,7 +64,8 @@ def _period_line(period: PeriodRecord) -> str:
     budget = "" if period.budget is None else f" of {period.budget:,.6g}"
     shares = ", ".join(f"{name} {period_share(each)}" for name, each in period.standards.items())
     opened = f"{period.stations_opened:,} opened, {period.stations_open:,} open"
-    return f"{period.name}: {opened}; {period.spent:,.6g}{budget} spent; {shares}"
+    chargers = "".join(f"; {count:,} {name}" for name, count in period.chargers.items())
+    return f"{period.name}: {opened}; {period.spent:,.6g}{budget} spent; {shares}{chargers}"
 
 
 def period_share(standard: PeriodStandardRecord) -> str:

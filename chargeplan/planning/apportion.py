@@ -92,7 +92,13 @@ def cut_to(number: Floats, counts: Counts) -> Counts:
 
 
 def give_out(
-    totals: Counts, floor: Counts, least: Counts, room: Floats, standing: Counts, weight: Floats
+    totals: Counts,
+    floor: Counts,
+    least: Counts,
+    room: Floats,
+    standing: Counts,
+    weight: Floats,
+    built: Counts | None = None,
 ) -> Counts:
     """Give the new chargers of a class to its stations.
 
@@ -113,6 +119,8 @@ def give_out(
         (S, K) what they have.
     weight
         (S, K) in proportion to which chargers are of use.
+    built
+        (S, K) of the floor, what each gets in any case.
 
     Returns
     -------
@@ -120,9 +128,10 @@ def give_out(
         (S, K) adding up to `totals`, which fit.
     """
     given, none = floor.copy(), np.zeros(room.size, np.int64)
+    kept = np.zeros_like(floor) if built is None else built
     for k in np.flatnonzero(totals < floor.sum(axis=0)).tolist():
-        asked = floor[:, k].astype(np.float64)
-        given[:, k] = by_quotients(int(totals[k]), asked, none, asked)
+        asked = (floor - kept)[:, k].astype(np.float64)
+        given[:, k] = kept[:, k] + by_quotients(int(totals[k] - kept[:, k].sum()), asked, none, asked)
     for k in np.argsort(given.sum(axis=0) - totals, kind="stable").tolist():
         missing = np.maximum(least - given.sum(axis=1), 0).astype(np.float64)
         number = int(min(totals[k] - given[:, k].sum(), missing.sum()))

@@ -6,7 +6,7 @@ homes. What stands already is a constant in every row.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -58,7 +58,7 @@ class ChargerRows:
         return self.lower - there, self.upper - there
 
 
-def charger_rows(problem: Problem, stations: NDArray[np.int64]) -> ChargerRows:
+def charger_rows(problem: Problem, stations: NDArray[np.int64], *, due: bool = True) -> ChargerRows:
     """Write down the rules of ``[[mix]]``, and what the substations of ``[grid]`` have left.
 
     Parameters
@@ -67,8 +67,13 @@ def charger_rows(problem: Problem, stations: NDArray[np.int64]) -> ChargerRows:
         With chargers.
     stations
         (S,) sites.
+    due
+        Whether the rules of ``[[mix]]`` are due; else only what they allow at most holds.
     """
-    parts = [*_rules(problem, stations), *_substations(problem, stations)]
+    rules = _rules(problem, stations)
+    if not due:
+        rules = (replace(rule, lower=-np.inf) for rule in rules if np.isfinite(rule.upper))
+    parts = [*rules, *_substations(problem, stations)]
     columns = stations.size * len(known(problem).types) + len(known(problem).homes)
     return ChargerRows(
         _stacked([part.row for part in parts], columns),

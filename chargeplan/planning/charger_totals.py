@@ -48,12 +48,15 @@ class Wanted:
         (Q,) new chargers of all types that it has to have.
     room
         (Q,) that is left; infinite where it is not limited.
+    built
+        (Q, K) new chargers that it has in any case.
     """
 
     of_station: Counts
     floor: Counts
     least: Counts
     room: Floats
+    built: Counts
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,7 +68,9 @@ class Totals:
     optimal: bool
 
 
-def wanted(rows: ChargerRows, floor: Counts, least: Counts, room: Floats) -> Wanted:
+def wanted(
+    rows: ChargerRows, floor: Counts, least: Counts, room: Floats, built: Counts | None = None
+) -> Wanted:
     """Put stations into classes.
 
     Parameters
@@ -74,6 +79,8 @@ def wanted(rows: ChargerRows, floor: Counts, least: Counts, room: Floats) -> Wan
         Over the stations.
     floor, least, room
         (S, K), (S,) and (S,) of each station.
+    built
+        (S, K) of the floor, what each has in any case; nothing where left out.
     """
     stations, types = floor.shape
     columns = rows.coefficients.toarray()[:, : stations * types].T.reshape(stations, types * rows.size)
@@ -85,6 +92,7 @@ def wanted(rows: ChargerRows, floor: Counts, least: Counts, room: Floats) -> Wan
         np.rint(member @ floor).astype(np.int64),
         np.rint(member @ np.maximum(least, floor.sum(axis=1))).astype(np.int64),
         np.array([room[of_station == each].sum() for each in range(classes)], np.float64),
+        np.rint(member @ (np.zeros_like(floor) if built is None else built)).astype(np.int64),
     )
 
 
@@ -148,15 +156,16 @@ def _model(rows: ChargerRows, asked: Wanted, homes: int) -> tuple[MatrixModel, F
     ], format="csr")  # fmt: skip
     useful = most_useful(lower[below], shares=bool((of_rules.data < 0.0).any()))
     built = np.concatenate([np.repeat(np.minimum(asked.room, useful), types), np.full(homes, useful)])
+    kept = np.concatenate([asked.built.ravel().astype(np.float64), np.zeros(homes + below.size)])
     lacking = np.ceil(np.maximum(lower[below], 0.0)) + _taken(counted[below], built)
-    most = np.concatenate([built, np.minimum(lacking, _MOST)])
+    most = np.maximum(np.concatenate([built, np.minimum(lacking, _MOST)]), kept)
     columns = most.size
     model = MatrixModel(
         objective=np.zeros(columns),
         rows=csr_array(matrix),
         row_lower=np.concatenate([lower[below], np.full(above.size, -np.inf)]),
         row_upper=np.concatenate([np.full(below.size, np.inf), upper[above]]),
-        lower=np.zeros(columns),
+        lower=kept,
         upper=most,
         integral=np.ones(columns, np.bool_),
         implied=np.zeros(columns, np.bool_),

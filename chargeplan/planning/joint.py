@@ -93,6 +93,8 @@ def decide_jointly(
         The plan that misses the fewest chargers, and costs the least of those, of all that were found. Its
         objective is what stations and chargers cost.
     """
+    if in_turn.outcome.objective is None:
+        return in_turn  # the limits were too short for any stations
     attempts.watch.enter("formulate")
     parts = joint_parts(problem, coverage)
     lacks = chargers_missed(problem, in_turn.outcome.open, in_turn.sized)
@@ -102,7 +104,7 @@ def decide_jointly(
         and problem.scenario.sizing.kwh is not None
     ):
         note = "too many demand points and sites to decide sites and chargers together: they were in turn"
-        return _told(problem, in_turn, in_turn, _apart(parts, in_turn, lacks, attempts), note=note)
+        return _told(problem, in_turn, in_turn, _apart(parts, in_turn, lacks, attempts), notes=[note])
     solver = _Solver(problem, coverage, parts, attempts)
     plans = [in_turn]
     if lacks:
@@ -114,9 +116,11 @@ def decide_jointly(
     bound = None if answer.bound is None else answer.bound + parts.paid
     if bound is None:
         bound = _apart(parts, in_turn, lacks, attempts)
-    return _told(
-        problem, in_turn, best, bound, proven=answer.status == "optimal", note="; ".join(solver.notes)
-    )
+    told = _told(problem, in_turn, best, bound, proven=answer.status == "optimal", notes=solver.notes)
+    if not solver.by_clock:
+        return told
+    solution = replace(told.outcome.solution, reproducible=False)
+    return replace(told, outcome=replace(told.outcome, solution=solution))
 
 
 def _best(problem: Problem, plans: Sequence[Planned]) -> Planned:
@@ -145,8 +149,8 @@ class _Solver:
         What is asked.
     attempts
         The limits, and who is asked.
-    notes
-        What went wrong.
+    notes, by_clock
+        What went wrong, and whether the clock decided how much was searched.
     """
 
     problem: Problem
@@ -154,6 +158,7 @@ class _Solver:
     parts: JointParts
     attempts: Attempts
     notes: list[str] = field(default_factory=list)
+    by_clock: bool = False
 
     def better(self, plan: Planned, lacks: float) -> tuple[list[Planned], Answer]:
         """Begin with a plan, and look for cheaper ones that miss so many chargers at most.
@@ -184,7 +189,10 @@ class _Solver:
         seconds, work = (None if of is None else part * of for of in (left.time_limit, left.work_limit))
         limits = limits_for(solver, left, seconds=seconds, work=work, gap=left.gap)
         hooks = Hooks(start=start, cancel=attempts.cancel)
-        return checked(solver, matrix, solver.solve(matrix, limits, hooks))
+        answer = checked(solver, matrix, solver.solve(matrix, limits, hooks))
+        unproven = answer.status not in {"optimal", "infeasible"}
+        self.by_clock |= unproven and limits.time_limit is not None
+        return answer
 
     def _read(self, model: JointModel, matrix: MatrixModel, values: Floats, begun: Planned) -> list[Planned]:
         """Turn an answer into plans: with chargers as for given stations, and with its own.
@@ -262,7 +270,7 @@ def _told(
     bound: float | None,
     *,
     proven: bool = False,
-    note: str = "",
+    notes: Sequence[str] = (),
 ) -> Planned:
     """Say how good the best plan is, in what stations and chargers cost together."""
     objective, found = cost_of(problem, best), in_turn.outcome.solution
@@ -271,7 +279,7 @@ def _told(
     kind: BoundKind | None = None if bound is None else "backend"
     solution = replace(
         found, bound=bound, bound_kind=kind, certificate=None, block_certificate=None,
-        selected=np.flatnonzero(best.outcome.open), notes=(*found.notes, *([note] if note else [])),
+        selected=np.flatnonzero(best.outcome.open), notes=(*found.notes, *notes),
     )  # fmt: skip
     solution = beside(solution, objective)
     status: Status = "optimal" if solution.gap is not None and solution.gap <= _ROUNDING else "feasible"

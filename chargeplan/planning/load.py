@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from chargeplan.plan.answer import StandardResult
     from chargeplan.planning.recording import Outcome
-    from chargeplan.problem import Problem, Standard
+    from chargeplan.problem import Problem
     from chargeplan.scenario import ChargerType, Sizing
     from chargeplan.solvers.allocation import AllocationInstance
 
@@ -52,7 +52,11 @@ class Load:
 
 
 def station_load(
-    problem: Problem, coverage: Sequence[csr_array], outcome: Outcome, results: Sequence[StandardResult]
+    problem: Problem,
+    coverage: Sequence[csr_array],
+    outcome: Outcome,
+    results: Sequence[StandardResult],
+    growth: float = 1.0,
 ) -> Load | None:
     """Bring the energy of the busiest hour to the stations.
 
@@ -66,6 +70,8 @@ def station_load(
         Which stations there are; and, where the siting has decided it, who serves what.
     results
         Which station is nearest.
+    growth
+        Factor on all weights.
 
     Returns
     -------
@@ -78,12 +84,13 @@ def station_load(
         return None
     number = loading_standard(problem, sizing)
     standard = problem.standards[number]
+    weight = growth * standard.points.weight
     nearest = _to_one_each(results[number].station, len(problem.sites))
     balanced, beyond = None, 0.0
     if standard.name not in outcome.flow and sizing.assignment == "balanced":
-        balanced, beyond = _balanced(problem, standard, coverage[number], outcome.open, nearest)
+        balanced, beyond = _balanced(problem, number, coverage[number], outcome.open, nearest, weight)
     flow = outcome.flow.get(standard.name, nearest) if balanced is None else balanced
-    kw = hourly_kw(sizing) * standard.points.weight
+    kw = hourly_kw(sizing) * weight
     lost = float((kw * (1.0 - flow.sum(axis=1))).sum().clip(0.0))
     return Load(flow.T @ kw, lost, beyond * hourly_kw(sizing), balanced)
 
@@ -173,16 +180,18 @@ def _to_one_each(station: NDArray[np.int64], sites: int) -> csr_array:
 
 def _balanced(
     problem: Problem,
-    standard: Standard,
+    number: int,
     relation: csr_array,
     opened: NDArray[np.bool_],
     nearest: csr_array,
+    weight: NDArray[np.float64],
 ) -> tuple[csr_array, float]:
     """Share demand among the open stations within the radius: as little beyond rooms as can be, ways short.
 
     Demand points without a station within the radius go to the nearest. Returns who charges where, and the
     weight that is beyond the rooms.
     """
+    standard = problem.standards[number]
     usable = relation.astype(np.float64).multiply(opened[None, :]).tocsr()
     usable.eliminate_zeros()
     covered = np.flatnonzero(np.diff(usable.indptr))
@@ -193,10 +202,10 @@ def _balanced(
     left = nearest.copy()
     left.data[np.isin(left.tocoo().coords[0], covered)] = 0.0
     left.eliminate_zeros()
-    taken = np.asarray(left.T @ standard.points.weight, np.float64)
+    taken = np.asarray(left.T @ weight, np.float64)
     instance = _with_overflow(
         problem, row, site, metres_of(standard, problem.sites, covered[row], site),
-        weight=standard.points.weight[covered], opened=opened, radius=standard.radius, taken=taken,
+        weight=weight[covered], opened=opened, radius=standard.radius, taken=taken,
     )  # fmt: skip
     served = serve(instance, instance.opened)
     assert served is not None  # whatever has no room goes beyond it

@@ -18,7 +18,7 @@ from chargeplan.plan.record import (
     StandardRecord,
     StationCount,
 )
-from chargeplan.planning.sizing_record import sizing_record
+from chargeplan.planning.sizing_record import sizing_record, with_chargers
 from chargeplan.planning.station_costs import plan_cost
 
 if TYPE_CHECKING:
@@ -119,7 +119,7 @@ def record(
         sizing=sizing,
         cost=plan_cost(problem.sites, outcome.open),
         standards={result.name: _standard(result) for result in results},
-        periods=list(outcome.periods),
+        periods=with_chargers(problem, outcome.periods, sized),
         infeasible=outcome.infeasible,
         audit=None,
         seconds={},

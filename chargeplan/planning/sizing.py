@@ -7,7 +7,7 @@ They are then given to the stations in proportion to load.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,6 +16,7 @@ from chargeplan.planning.apportion import cut_to, give_out
 from chargeplan.planning.charger_rows import charger_prices, charger_rows, known
 from chargeplan.planning.charger_totals import cheapest, wanted
 from chargeplan.planning.load import chargers_needed, erlangs, station_load
+from chargeplan.planning.serve import serve
 from chargeplan.scenario import Sizing
 
 if TYPE_CHECKING:
@@ -54,6 +55,8 @@ class Sized:
         What all of it had to keep, over the open stations.
     optimal
         Whether no cheaper numbers exist for these stations.
+    in_turn
+        With periods, the chargers by the end of each; the last are these.
     """
 
     new: Counts
@@ -63,6 +66,7 @@ class Sized:
     load: Load | None
     rows: ChargerRows
     optimal: bool
+    in_turn: tuple[Sized, ...] = ()
 
     @property
     def chargers(self) -> Counts:
@@ -92,12 +96,41 @@ def size_stations(
     asked = problem.scenario.mix or problem.scenario.sizing is not None
     if problem.charging is None or not asked:
         return None
+    if outcome.phases is not None:
+        return _in_turn(problem, coverage, outcome, limits, backend)
     load = station_load(problem, coverage, outcome, results)
     return size(problem, outcome.open, load, limits, backend)
 
 
+def _in_turn(
+    problem: Problem, coverage: Sequence[csr_array], outcome: Outcome, limits: Limits, backend: str
+) -> Sized:
+    """Decide period by period: what was built stays, the load grows, and ``[[mix]]`` is due in the last."""
+    assert outcome.phases is not None
+    periods, turns = problem.scenario.periods, []
+    built: Counts | None = None
+    for number, period in enumerate(periods):
+        opened = outcome.phases[number]
+        results = [
+            serve(standard, relation, problem.sites, opened)
+            for standard, relation in zip(problem.standards, coverage, strict=True)
+        ]
+        load = station_load(problem, coverage, replace(outcome, open=opened), results, period.growth)
+        last = number + 1 == len(periods)
+        turns.append(size(problem, opened, load, limits, backend, built=built, due=last))
+        built = turns[-1].new
+    return replace(turns[-1], in_turn=tuple(turns))
+
+
 def size(
-    problem: Problem, opened: NDArray[np.bool_], load: Load | None, limits: Limits, backend: str
+    problem: Problem,
+    opened: NDArray[np.bool_],
+    load: Load | None,
+    limits: Limits,
+    backend: str,
+    *,
+    built: Counts | None = None,
+    due: bool = True,
 ) -> Sized:
     """Decide how many chargers of each type every open station gets.
 
@@ -114,6 +147,10 @@ def size(
         What vehicles draw there; None where the scenario states no energy.
     limits, backend
         As for the stations; time and work do not count, since the models are small.
+    built
+        (M, K) chargers that were built in periods before, and stay.
+    due
+        Whether what ``[[mix]]`` asks at least is due.
 
     Raises
     ------
@@ -128,16 +165,17 @@ def size(
         needed = chargers_needed(load.kw[stations], charging.types, sizing)
         weight = erlangs(load.kw[stations], charging.types)
     room = np.floor(np.maximum(problem.sites.room[stations] - standing.sum(axis=1), 0.0))
-    floor = cut_to(room, np.maximum(needed - standing, 0))
+    there = np.zeros_like(standing) if built is None else built[stations]
+    floor = there + cut_to(room - there.sum(axis=1), np.maximum(needed - standing - there, 0))
     least = np.minimum(np.maximum(sizing.least - standing.sum(axis=1), 0), room).astype(np.int64)
-    rows = charger_rows(problem, stations)
-    asked = wanted(rows, floor, least, room)
+    rows = charger_rows(problem, stations, due=due)
+    asked = wanted(rows, floor, least, room, there)
     totals = cheapest(rows, asked, charger_prices(problem), limits, backend)
     new = np.zeros_like(standing)
     for number in range(asked.least.size):
         own = asked.of_station == number
         new[own] = give_out(
-            totals.stations[number], floor[own], least[own], room[own], standing[own], weight[own]
+            totals.stations[number], floor[own], least[own], room[own], standing[own], weight[own], there[own]
         )
     shape = charging.standing.shape
     return Sized(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from chargeplan.kernels import wait_exceeds
-from chargeplan.plan.record import DistrictRecord, RuleRecord, SizingRecord, SubstationRecord
+from chargeplan.plan.record import DistrictRecord, PeriodRecord, RuleRecord, SizingRecord, SubstationRecord
 from chargeplan.planning.apportion import by_quotients
 from chargeplan.planning.charger_rows import charger_prices, counted_types, known, rule_words
 from chargeplan.planning.load import erlangs, loading_standard
@@ -70,6 +70,40 @@ def sizing_record(problem: Problem, opened: NDArray[np.bool_], sized: Sized) -> 
         required=sizing.required,
         met=not short.any() and not least.any() and all(rule.met for rule in rules),
     )
+
+
+def with_chargers(
+    problem: Problem, periods: tuple[PeriodRecord, ...], sized: Sized | None
+) -> list[PeriodRecord]:
+    """Say of every period which chargers there are by its end, and what those that are built in it cost.
+
+    Parameters
+    ----------
+    problem
+        With periods.
+    periods
+        What is said of them without.
+    sized
+        The chargers, turn by turn; None where none are asked for.
+    """
+    turns = () if sized is None else sized.in_turn
+    if not turns:
+        return list(periods)
+    types = known(problem).types
+    prices = charger_prices(problem)[: len(types)]
+    before = np.zeros(len(types))
+    written = []
+    for period, turn in zip(periods, turns, strict=True):
+        new = turn.new.sum(axis=0)
+        update = {
+            "chargers": _by_type(types, turn.chargers),
+            "chargers_cost": float(prices @ np.maximum(new - before, 0.0)),
+            "load_kw": None if turn.load is None else float(turn.load.kw.sum()) + turn.load.lost_kw,
+            "chargers_short": int(np.maximum(turn.needed - turn.chargers, 0).sum()),
+        }
+        written.append(period.model_copy(update=update))
+        before = new
+    return written
 
 
 def site_columns(problem: Problem, sized: Sized) -> Mapping[str, NDArray[np.generic]]:
@@ -160,7 +194,8 @@ def _substations(problem: Problem, opened: NDArray[np.bool_], sized: Sized) -> d
 def _districts(problem: Problem, opened: NDArray[np.bool_], sized: Sized) -> dict[str, DistrictRecord]:
     """Count by district; those at homes are given to districts in proportion to their weight."""
     charging, sizing = known(problem), problem.scenario.sizing
-    weight = charging.district_weight
+    growth = problem.scenario.periods[-1].growth if problem.scenario.periods else 1.0
+    weight = {name: growth * each for name, each in charging.district_weight.items()}
     names = sorted({*weight, *problem.sites.district[opened].tolist()} - {""})
     shares = np.array([weight.get(name, 0.0) for name in names])
     none, any_number = np.zeros(len(names), np.int64), np.full(len(names), np.inf)

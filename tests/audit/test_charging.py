@@ -36,7 +36,7 @@ def layer(rng, count, columns) -> gpd.GeoDataFrame:
     return gpd.GeoDataFrame(table | columns["more"], crs=4326)
 
 
-def problem(**sizing: object) -> cp.Problem:
+def problem(periods: list[dict[str, object]] | None = None, **sizing: object) -> cp.Problem:
     rng = np.random.default_rng(1)
     demand = layer(rng, 60, {"of": "d", "more": {"weight": rng.integers(100, 3000, 60)}})
     status = np.where(np.arange(30) < 3, "existing", "candidate")
@@ -46,6 +46,7 @@ def problem(**sizing: object) -> cp.Problem:
     return cp.Problem(
         demand=demand, sites=sites, standards=[{"radius": "2 km"}], objective={"minimise": "cost"},
         chargers=CHARGERS, mix=MIX, sizing={**SIZING, **sizing}, solve={"work_limit": 2.0},
+        **({"periods": periods} if periods else {}),
     )  # fmt: skip
 
 
@@ -150,3 +151,40 @@ def test_waits_agree_with_the_kernel() -> None:
     for patience in (0.0, 0.25, 3.0):
         expected = wait_exceeds(load, chargers, 1.0, patience)
         np.testing.assert_allclose(waiting_chance(load, chargers, patience), expected, rtol=1e-9, atol=1e-300)
+
+
+@pytest.fixture(scope="module")
+def phased() -> cp.Plan:
+    """Three years: the load doubles, and the rules are due at the end."""
+    years = [{"name": "1", "growth": 1.0}, {"name": "2", "growth": 1.4}, {"name": "3", "growth": 2.0}]
+    years[0]["shares"] = {"standard-1": 0.4}
+    years[1]["shares"] = {"standard-1": 0.7}
+    return cp.solve(problem(periods=years))
+
+
+def test_chargers_are_built_year_by_year(phased) -> None:
+    """What was built stays, the load grows, and the last year has what the table of sites says."""
+    assert phased.record.audit.agrees, phased.record.audit.disagreements
+    years = phased.record.periods
+    loads = [year.load_kw for year in years]
+    assert loads == pytest.approx([loads[0], 1.4 * loads[0], 2.0 * loads[0]])
+    for name in ("slow", "fast"):
+        counts = [year.chargers[name] for year in years]
+        assert counts == sorted(counts)
+        assert counts[-1] == phased.record.chargers[name]
+    assert sum(year.chargers_cost for year in years) == pytest.approx(phased.record.sizing.cost)
+    assert years[-1].chargers_short == phased.record.sizing.chargers_short
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"chargers": {"slow": 999, "fast": 0}}, "become fewer"),
+        ({"chargers_cost": 1e6}, "the periods' chargers cost"),
+    ],
+)
+def test_wrong_years_are_refused(phased, change, words) -> None:
+    years = [phased.record.periods[0].model_copy(update=change), *phased.record.periods[1:]]
+    record = phased.record.model_copy(update={"periods": years})
+    said = disagreements(phased, record=record)
+    assert any(words in line for line in said), said

@@ -136,7 +136,7 @@ def test_what_multipliers_leave_out_keeps_the_optimum(capacitated: bool, number:
             continue
         dual = AllocationDual(instance)
         dual.run(200, whole + 1.0)
-        core = left(dual, whole)
+        core = left(dual, whole, dual.instance.row.size)
         dropped += everything(instance).pairs.size - core.pairs.size
         assert core.feasible
         assert milp_optimum(core.matrix()) == pytest.approx(whole, rel=1e-7, abs=1e-7)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import lzma
 import struct
 import zlib
+from itertools import islice
 from typing import TYPE_CHECKING, BinaryIO
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
 _LONGEST_HEADER, _LONGEST_BLOB = 64 * 2**10, 32 * 2**20  # bytes, by the format
 _VARINT, _BYTES = 0, 2  # of protocol buffers
+_PARTS = 1000  # of a block, at which it is looked no further
 
 
 def texts_with_zeros(file: BinaryIO) -> int:
@@ -59,8 +61,8 @@ def _unpacked(blob: dict[int, int | bytes]) -> bytes:
 
 
 def _tables(block: bytes) -> Iterator[bytes]:
-    """Find the tables of texts among the parts of a block."""
-    for field, value in _fields(block):
+    """Find the tables of texts among the parts of a block, which are few, and the tables first of them."""
+    for field, value in islice(_fields(block), _PARTS):
         if field == 1 and isinstance(value, bytes):
             yield value
 
