@@ -18,6 +18,7 @@ from chargeplan.solvers.allocation_ascent import PlainDual
 from chargeplan.solvers.allocation_certificate import certify_allocation
 from chargeplan.solvers.allocation_core import everything, left, relaxed
 from chargeplan.solvers.allocation_dual import AllocationDual
+from chargeplan.solvers.allocation_rooms import RoomPlans
 from chargeplan.solvers.allocation_search import AllocationSearch
 from chargeplan.solvers.allocation_service import shortage
 from chargeplan.solvers.asking import ask, time_to_ask
@@ -41,6 +42,7 @@ _FIRST_SEARCH = 1.0  # units of work for moves from the first plan
 _FIRST_PLANS = 20  # that there should be time for in these moves
 _SEARCH_SHARE = 0.2  # of the limits, at most, for either
 _NEXT_SEARCH = 0.3  # units of work for moves from what the multipliers point to
+_PER_LOOK = 4.0  # times the work of a look at a plan for a search that may find a better one
 _BEFORE_BACKEND = 0.5  # of the limits, at most, for search and dual ascent
 _CERTIFYING = 10  # steps of the dual ascent that take as long as to check its certificate
 _LINEAR = 2_500  # pairs up to which a linear program takes less time than the steps that approach it
@@ -140,9 +142,12 @@ class _Work:
         self.original, self.run, self.chosen = instance, run, chosen
         self.instance = instance.permitted
         self.search = AllocationSearch(self.instance, self._search_stops)
+        fits = RoomPlans.fits(self.instance)
+        self.rooms = RoomPlans(self.instance, run.limits.seed) if fits else None
         self._search_ends = math.inf  # seconds, of the moves under way
         run.rounding = 0.0 if instance.whole else _ENOUGH
         self._climbed = 0.0  # units of work, of the multipliers
+        self._begun = 0.0  # of them, when the search in rooms last began afresh
 
     def improve(self) -> None:
         """Search and bound in turns until the plan is good enough or the limits end it."""
@@ -150,7 +155,7 @@ class _Work:
         self.run.enter("bound")
         dual = self._first_dual()
         most = _ROUNDS if self._relaxed(dual) else math.inf  # steps find plans where they cannot find bounds
-        while most > 0 and not (dual.converged or self._stops(dual) or self._proves(dual)):
+        while most > 0 and not (self._exhausted(dual) or self._stops(dual) or self._proves(dual)):
             self._climb(dual, _STEPS if math.isfinite(most) else self._steps_of_a_chunk(dual))
             self._follow(dual)
             most -= 1
@@ -172,6 +177,15 @@ class _Work:
         """Cost of the best plan, infinite without one."""
         return math.inf if self.search.best is None else self.search.best.cost
 
+    @property
+    def _spent(self) -> float:
+        """Units of work so far, without a backend's."""
+        return self._climbed + self.search.work + (0.0 if self.rooms is None else self.rooms.work)
+
+    def _exhausted(self, dual: AllocationDual) -> bool:
+        """Whether neither multipliers nor plans get better any more."""
+        return dual.converged and (self.rooms is None or self.rooms.exhausted)
+
     def _stops(self, dual: AllocationDual) -> bool:
         """Whether the limits leave no more time for search and dual ascent; the rest is for a backend."""
         if self.run.must_stop():
@@ -189,7 +203,7 @@ class _Work:
     def _worked(self, share: float) -> bool:
         """Whether a share of the limit of work is used up."""
         limit = self.run.limits.work_limit
-        return limit is not None and self._climbed + self.search.work >= share * limit
+        return limit is not None and self._spent >= share * limit
 
     def _timed(self, share: float, dual: AllocationDual) -> bool:
         """Whether a share of the time is used up, but for what it takes to check the certificate."""
@@ -217,7 +231,10 @@ class _Work:
     def _first_dual(self) -> AllocationDual:
         """Return multipliers to begin with; without capacities a dual ascent, whose plan is moved on from."""
         if not self.instance.plain:
-            return AllocationDual(self.instance)
+            capacitated = AllocationDual(self.instance)
+            if self.rooms is not None:
+                self._search_rooms(self.rooms, capacitated)
+            return capacitated
         began = self.run.elapsed
 
         def over() -> bool:  # what takes a moment is done even where reading the table took all the time
@@ -246,6 +263,8 @@ class _Work:
 
     def _begin(self) -> None:
         """Open every site, or the largest ones where their number is given, and move on to what saves."""
+        if self.rooms is not None:
+            return  # what multipliers say of the sites is where to begin
         first: NDArray[np.bool_] | None = ~self.instance.closed
         if self.instance.stations is not None:
             largest = (
@@ -288,6 +307,9 @@ class _Work:
 
     def _follow(self, dual: AllocationDual) -> None:
         """Try the sites that multipliers point to; where that takes long, for as much work as climbing."""
+        if self.rooms is not None:
+            self._search_rooms(self.rooms, dual)
+            return
         plain = self.instance.plain
         if plain and self.search.work > self._climbed + _FIRST_SEARCH:
             return
@@ -296,6 +318,22 @@ class _Work:
         candidate = self.search.repaired(pointed, dual.latest)
         if candidate is not None and not self.run.must_stop():
             self._improve(candidate, _FIRST_SEARCH if plain else _NEXT_SEARCH)
+        self._tell()
+        self.run.enter("bound")
+
+    def _search_rooms(self, rooms: RoomPlans, dual: AllocationDual) -> None:
+        """Search for as much work as climbing takes, and afresh each time that has taken twice as much."""
+        if rooms.work > self._climbed and not dual.converged:
+            return
+        self.run.enter("search")
+        known = rooms.cost
+        if rooms.best is None or self._climbed > 2.0 * self._begun:
+            rooms.begin(dual.reduced)
+            self._begun = self._climbed
+        work = max(_NEXT_SEARCH, _PER_LOOK * self.search.per_plan)
+        rooms.run(dual.reduced, work, self._search_stops)
+        if rooms.best is not None and rooms.cost < known:
+            self.search.look(rooms.best)
         self._tell()
         self.run.enter("bound")
 
@@ -366,7 +404,7 @@ class _Work:
     def _ask(self, core: AllocationCore) -> None:
         matrix, unbeaten = core.matrix(), self._unbeaten()
         plan = self.search.best
-        self.run.worked = self._climbed + self.search.work
+        self.run.worked = self._spent
         ask(
             self.run,
             self.chosen or backends.fitting(matrix),

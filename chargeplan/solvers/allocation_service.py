@@ -123,7 +123,7 @@ class _Transport:
             first = np.repeat(np.cumsum(count) - count, count)
             self.pairs = self.pairs[np.arange(self.pairs.size) - first < nearest]
         self.row, self.site = instance.row[self.pairs], instance.site[self.pairs]
-        self.demand, self.capacity = _in_units(instance.demand, instance.capacity)
+        self.demand, self.capacity = in_units(instance.demand, instance.capacity)
         self.flow = np.zeros(self.pairs.size, np.int64)
 
     def share(self) -> NDArray[np.float64] | None:
@@ -177,7 +177,7 @@ class _Transport:
         return result
 
 
-def _in_units(
+def in_units(
     demand: NDArray[np.float64], capacity: NDArray[np.float64]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Return demands and capacities in whole units: theirs where they are whole, else very small ones."""

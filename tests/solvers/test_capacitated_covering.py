@@ -135,6 +135,23 @@ def test_limits_and_a_person_end_it_with_a_plan() -> None:
         check_plan(case, solution)
 
 
+def test_rooms_are_found_the_same_way_again() -> None:
+    """Some hundred demand points in rooms that they nearly fill: a small gap, and twice the same plan."""
+    rng = np.random.default_rng(3)
+    reach = np.linalg.norm(rng.random((500, 1, 2)) - rng.random((90, 2)), axis=2) < 0.22
+    reach = reach[reach.any(axis=1)]
+    demand = rng.integers(0, 100, len(reach)).astype(float)
+    capacity = rng.choice([600.0, 1000.0], 90)
+    case = Facilities(np.where(reach, 0.0, np.inf), rng.choice([60.0, 100.0, 160.0], 90), capacity, demand)
+    one, other = (solved(case, gap=0.05, work_limit=4.0, seed=7, threads=1) for _ in range(2))
+    check_plan(case, one)
+    assert one.gap <= 0.05
+    assert one.bound_kind == "dual-certificate"
+    assert one.reproducible
+    np.testing.assert_array_equal(one.selected, other.selected)
+    assert (one.bound, one.objective) == (other.bound, other.objective)
+
+
 @pytest.mark.parametrize(
     ("arguments", "word"),
     [
