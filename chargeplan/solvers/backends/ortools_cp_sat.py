@@ -10,6 +10,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from scipy.sparse import csr_array
 
 from chargeplan.errors import InputError
 from chargeplan.solvers.backends.base import Answer, Feature, Hooks, run_watched
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 _WORK_PER_UNIT = 0.25  # CP-SAT's deterministic seconds in a unit of work: what it does in about a second
 _LARGEST = 2.0**50  # of a coefficient or a row's sum; CP-SAT computes in int64
+_LARGEST_SUM = 2.0**61  # that a row or the objective can come to
 
 
 class CpSat:
@@ -85,7 +87,8 @@ def _whole_rows(model: MatrixModel) -> tuple[NDArray[np.int64], NDArray[np.float
         scale = _decimal_scale(data[inside])
         data[inside] = np.round(data[inside] * scale)
         lower[row], upper[row] = lower[row] * scale, upper[row] * scale
-    if abs(data).sum() > _LARGEST:
+    sums = csr_array((abs(data), model.rows.indices, model.rows.indptr), model.rows.shape) @ _extent(model)
+    if abs(data).sum() > _LARGEST or sums.max(initial=0.0) > _LARGEST_SUM:
         raise InputError("the coefficients are too large for CP-SAT")
     # A whole-number sum reaches a limit with the next whole number; 1e-12 forgives the product's rounding.
     return data.astype(np.int64), np.ceil(lower - 1e-12 * abs(lower)), np.floor(upper + 1e-12 * abs(upper))
@@ -102,14 +105,21 @@ def _decimal_scale(values: NDArray[np.float64]) -> int:
 def _scaled_objective(model: MatrixModel) -> tuple[NDArray[np.int64], int]:
     """Write the objective in whole numbers: exactly where that can be, else as finely as int64 allows."""
     values = model.objective
+    total = float(np.abs(values) @ _extent(model))
     try:
         scale = _decimal_scale(values)
     except InputError:
-        total = float(np.abs(values).sum())
         if not total < _LARGEST / 2:
             raise
         scale = 1 << int(np.log2(_LARGEST / 2 / max(total, 1.0)))
+    if not total * scale < _LARGEST_SUM:
+        raise InputError("the objective is too large for CP-SAT")
     return np.round(values * scale).astype(np.int64), scale
+
+
+def _extent(model: MatrixModel) -> NDArray[np.float64]:
+    """Return how far each variable can be from 0, at least 1."""
+    return np.maximum(np.maximum(np.abs(model.lower), np.abs(model.upper)), 1.0)
 
 
 def _truthful(model: MatrixModel, answer: Answer, scale: int) -> Answer:
