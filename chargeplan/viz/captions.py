@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from chargeplan.problem import caveats
-from chargeplan.units import format_distance, format_length, format_share
+from chargeplan.units import format_count, format_distance, format_length, format_share
 from chargeplan.viz.scene import district_names
 from chargeplan.viz.style import lettering
 
@@ -86,8 +86,26 @@ def headline(plan: Plan) -> str:
     if count.closed:
         stations += f", {count.closed:,} closed"
     return "  ·  ".join(
-        filter(None, (stations, f"cost {plan.record.cost:,.6g}", _STATUS[plan.status], _quality(plan)))
+        filter(
+            None,
+            (
+                stations,
+                _chargers(plan),
+                f"cost {plan.record.cost:,.6g}",
+                _STATUS[plan.status],
+                _quality(plan),
+            ),
+        )
     )
+
+
+def _chargers(plan: Plan) -> str:
+    """Count the chargers at stations; what the stations cost is without them."""
+    sizing = plan.record.sizing
+    if sizing is None:
+        return ""
+    count = sum(plan.record.chargers.values()) - sum(sizing.homes.values())
+    return f"{format_count(count, 'charger')} for {sizing.cost:,.6g}"
 
 
 def _quality(plan: Plan) -> str:
