@@ -18,12 +18,12 @@ _SECONDS_PER_PAIR = 12e-9  # of a step
 _SECONDS_PER_STEP = 60e-6  # besides
 _FIRST_STEP = 1.0  # as a part of the step that would reach the best plan were the bound linear
 _LAST_STEP = 1e-4  # below this part of it nothing moves any more
-_PATIENCE = 30  # steps without a better bound before they are made shorter
-_SHORTER = 0.85
-_BETTER = 0.01  # of the gap: what counts as a better bound
+_PATIENCE = 40  # steps, after which they are made shorter if they have not brought enough
+_SHORTER = 0.75
+_BETTER = 0.003  # of the gap: what is enough
 _NO_ROOM = 1e-9  # of all demand: a capacity that is as good as none
 _LEAST = 1e-200  # demand, so that prices stay finite
-_MEMORY = 0.8  # of the direction of the step before
+_MEMORY = 0.98  # of the direction of the step before
 
 
 class AllocationDual:
@@ -48,7 +48,7 @@ class AllocationDual:
         self._now = self._begin()
         self._direction = np.zeros(instance.points)
         self._step, self._waited = _FIRST_STEP, 0
-        self.bound = -np.inf
+        self.bound = self._mark = -np.inf  # the best bound, and what it was when it was last judged
         self.rows, self.prices = self._now, np.zeros(instance.sites)
         self.reduced = np.zeros(instance.sites)
         self.latest = self.reduced  # of the last step, not the best
@@ -163,18 +163,17 @@ class AllocationDual:
     def _judge(
         self, value: float, reduced: NDArray[np.float64], prices: NDArray[np.float64], target: float
     ) -> None:
-        """Keep the best multipliers; shorten the steps where they do not get better."""
+        """Keep the best multipliers; shorten the steps where they have not got much better."""
         self._waited += 1
         if value > self.bound:
-            if value > self.bound + _BETTER * max(target - self.bound, 0.0):
-                self._waited = 0
             self.bound, self.rows, self.prices, self.reduced = value, self._now, prices, reduced
-        if self._waited >= _PATIENCE:
-            self._waited = 0
+        if self._waited < _PATIENCE:
+            return
+        self._waited = 0
+        if self.bound <= self._mark + _BETTER * max(target - self.bound, 0.0):
             self._step *= _SHORTER
-            self._now = self.rows
-            self._direction = np.zeros_like(self._direction)
             self.converged = self._step < _LAST_STEP
+        self._mark = self.bound
 
     def _move(self, slope: NDArray[np.float64], value: float, target: float) -> None:
         self._direction = slope + _MEMORY * self._direction
