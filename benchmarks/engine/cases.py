@@ -18,6 +18,7 @@ from models import (
     SetCovering,
     Streamed,
     Within,
+    covering_of,
 )
 
 if TYPE_CHECKING:
@@ -335,11 +336,10 @@ def _stores() -> tuple[np.ndarray, np.ndarray]:
 
 def _scenario(name: str) -> Scenario:
     """Write a shipped scenario as the covering model that its planning solves."""
-    import chargeplan as cp  # noqa: PLC0415
     from chargeplan.planning.cover import cover  # noqa: PLC0415
     from chargeplan.planning.formulate import formulate  # noqa: PLC0415
 
-    problem = cp.load(name)
+    problem = covering_of(name)
     model = formulate(problem, [cover(standard, problem.sites) for standard in problem.standards]).model
     assert model.pure
     assert model.need.max() == 1

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from chargeplan.instances.orlib import FacilityLocation
     from chargeplan.kernels import Patterns
+    from chargeplan.problem import Problem
     from chargeplan.solvers import Solution
     from chargeplan.solvers.matrix import MatrixModel
 
@@ -75,6 +76,16 @@ class SetCovering:
         return SetCovering(Within(np.minimum(apart, 20.0 - apart), 1.2), np.ones(20))
 
 
+def covering_of(name: str) -> Problem:
+    """Read a shipped scenario, and leave its covering: its standards at the least cost, without rooms."""
+    import chargeplan as cp  # noqa: PLC0415
+
+    problem = cp.load(name)
+    if not problem.scenario.objective.allocates:
+        return problem
+    return problem.replace(objective={"minimise": problem.scenario.objective.minimise}, mix=[], sizing=None)
+
+
 @dataclass(frozen=True, eq=False)
 class Scenario(SetCovering):
     """A shipped scenario that asks for a set covering; chargeplan plans it as `chargeplan solve` does."""
@@ -85,7 +96,7 @@ class Scenario(SetCovering):
         import chargeplan as cp  # noqa: PLC0415 - not in the peers' processes
         from chargeplan.solvers import Solution  # noqa: PLC0415
 
-        plan = cp.solve(cp.load(self.name), **limits)
+        plan = cp.solve(covering_of(self.name), **limits)
         selected = np.flatnonzero(plan.stations["status"].isin(["selected", "existing"]))
         return Solution(plan.status, plan.objective, plan.bound, plan.gap, plan.bound_kind, selected)
 

@@ -20,7 +20,7 @@ def charger_faults(tables: Mapping[str, Any]) -> Iterator[str]:
     types = _tables(tables, "chargers")
     sizing, grid = tables.get("sizing"), tables.get("grid")
     for name in ("sizing", "grid"):
-        if name in tables and not tables.get("chargers"):
+        if tables.get(name) is not None and not tables.get("chargers"):
             yield f"[{name}]: there are no [[chargers]]"
     yield from _mix(types, _tables(tables, "mix"))
     yield from _shares(_tables(tables, "mix"))
@@ -181,7 +181,7 @@ def _phased_aims(objective: Mapping[str, Any]) -> Iterator[str]:
 
 def _phasing(tables: Mapping[str, Any]) -> Iterator[str]:
     phasing, periods = tables.get("phasing"), _tables(tables, "periods")
-    if "phasing" in tables and not tables.get("periods"):
+    if tables.get("phasing") is not None and not tables.get("periods"):
         yield "[phasing]: there are no [[periods]]"
     elif isinstance(phasing, dict) and phasing.get("carry_over") is True:
         without = [str(item.get("name", "")) for item in periods if "budget" not in item]
