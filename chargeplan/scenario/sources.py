@@ -46,7 +46,8 @@ class ExistingLayer(NamedLayer):
 
     `columns` says which column of a table is which; the filters say which stations count. With `merge`,
     stations that lie within so far of one of a source above and are called alike become one with it. `keep`
-    is what it costs to keep each of them, `close` to give one up; without `close` they stay.
+    is what it costs to keep each of them, `close` to give one up; without `close` they stay. `room` is how
+    many chargers fit, where they may get more than they have.
     """
 
     source: Literal["table", "openstreetmap", "openchargemap", "ocpi", "afdc"]
@@ -60,6 +61,7 @@ class ExistingLayer(NamedLayer):
     standing: bool = True
     unstated: Literal["drop", "keep"] = "drop"
     merge: Radius | None = None
+    room: Count | None = None
     keep: NotNegative = 0.0
     close: NotNegative | None = None
 

@@ -82,6 +82,12 @@ def test_a_table_of_stations_stands_beside_the_sites(town) -> None:
     assert [source.name for source in problem.inputs] == ["demand.csv", "sites.csv", "stations.csv"]
 
 
+def test_stations_may_have_room_for_more(town) -> None:
+    """As many chargers as the table says, and no fewer than there are ports."""
+    problem = town.read(existing=[table(room=6)])
+    assert standing(problem) == {"city-1": 6, "city-2": 6, "city-3": 8, "city-4": 6, "city-5": 6}
+
+
 @pytest.mark.parametrize(
     ("keys", "ids", "said"),
     [

@@ -44,7 +44,8 @@ def read_existing(
     -------
     list of tuple
         For each table of which any station counts: its features, and its sites with status ``"existing"``,
-        which cost what keeping them takes and have room for as many chargers as they have ports.
+        which cost what keeping them takes and have room for as many chargers as they have ports, or as
+        the table says.
     list of str
         What is doubtful: in the files, and of stations that several of them have.
     list of str
@@ -261,13 +262,20 @@ def _as_sites(layer: ExistingLayer, stations: gpd.GeoDataFrame) -> tuple[Feature
         status=np.full(count, "existing", dtype=object),
         kind=np.full(count, layer.kind or layer.name, dtype=object),
         cost=np.zeros(count),
-        room=np.where(np.isnan(ports), np.inf, ports),
+        room=_room(layer, ports),
         district=np.full(count, "", dtype=object),
         substation=np.full(count, "", dtype=object),
         keep=np.full(count, layer.keep),
         close=np.full(count, np.inf if layer.close is None else layer.close),
         standing=_standing(stations["plugs"], ports),
     )
+
+
+def _room(layer: ExistingLayer, ports: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Return how many chargers fit: as the table says, and no fewer than there are ports."""
+    if layer.room is None:
+        return np.where(np.isnan(ports), np.inf, ports)
+    return np.fmax(float(layer.room), ports)
 
 
 def _standing(plugs: Iterable[tuple[Plug, ...]], ports: npt.NDArray[np.float64]) -> npt.NDArray[np.object_]:
