@@ -29,6 +29,7 @@ def test_every_format_is_tried() -> None:
     assert first != other
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("names", GROUPS, ids=", ".join)
 def test_damaged_files(names) -> None:
     """No traceback, no crash, no reading of more than ten seconds or a gigabyte."""

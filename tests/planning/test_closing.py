@@ -227,6 +227,7 @@ def test_blocks_share_what_closing_saves(priced, tmp_path):
         block_bound(problem, told)
 
 
+@pytest.mark.slow
 def test_the_command_says_what_is_closed(cases, chargeplan, oracle, tmp_path):
     """Counted in the terminal and in plan.json; sites.geojson has the status, and reading it back agrees."""
     case = cases["closing"]()

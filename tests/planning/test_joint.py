@@ -42,6 +42,7 @@ def check(in_turn, joint):
         assert joint.objective <= cost(in_turn) * (1 + 1e-9)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(6))
 def test_nothing_is_cheaper_at_the_nearest(seed, tmp_path):
     """Of all sets of stations with all numbers of chargers: the fewest missed, then the least cost."""
@@ -77,6 +78,7 @@ def test_nothing_is_cheaper_where_demand_is_shared(seed, tmp_path):
 MEDIUM = [("nobody", 30, 80, 3), ("nobody", 30, 80, 6), ("nearest", 20, 60, 4), ("balanced", 8, 24, 2)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("assignment", "sites", "points", "seed"), MEDIUM)
 def test_another_formulation_finds_the_same(assignment, sites, points, seed, tmp_path):
     """Plain PuLP, with one binary variable for each number of chargers and classic closest assignment."""
@@ -168,6 +170,7 @@ def test_too_large_a_model_leaves_the_plan_in_turn_with_a_bound(tmp_path, monkey
     check(in_turn, joint)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("backend", ["ortools:cp-sat", "pulp:cbc"])
 def test_every_backend_finds_it(backend, tmp_path):
     """One that takes no fractions is replaced where there is a load, which is said."""

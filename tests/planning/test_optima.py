@@ -64,6 +64,7 @@ def test_the_audit_agrees_and_the_certificate_holds(planned):
     assert planned.bound_kind in {"dual-certificate", "backend"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["ortools:cp-sat", "ortools:highs", "pulp:cbc"])
 def test_some_cases_are_left_to_the_backend(cases, name, tmp_path, monkeypatch):
     """The backends are really asked: for some cases the LP's bound and the search do not meet."""

@@ -169,6 +169,7 @@ def test_rules_that_cannot_be(wrong):
         SameStation(**wrong)
 
 
+@pytest.mark.slow
 @settings(max_examples=12, deadline=None, derandomize=True)
 @given(
     st.lists(

@@ -81,6 +81,7 @@ def test_a_stopped_reduction_of_what_is_left_keeps_the_optimum() -> None:
     assert found.objective + rest.offset == pytest.approx(brute_force.best(model).objective, abs=1e-9)
 
 
+@pytest.mark.slow
 def test_prices_leave_little_of_a_city() -> None:
     """With a good plan, few sites of a maximal covering are left to choose; their LP proves as much."""
     demand, sites = city(3_000, 300, 9_000.0)
