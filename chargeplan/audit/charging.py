@@ -18,7 +18,8 @@ from scipy.special import gammaln, pdtr
 
 from chargeplan.audit.certificate_file import read_service
 from chargeplan.audit.exact import as_written
-from chargeplan.audit.geodesic import nearest
+from chargeplan.audit.geodesic import nearest, within
+from chargeplan.audit.pairs import metres_of_pairs
 from chargeplan.errors import InputError
 from chargeplan.scenario import Sizing
 
@@ -33,7 +34,10 @@ if TYPE_CHECKING:
     from chargeplan.scenario import MixRule
 
 _CLOSE = 1e-9  # of a sum, relative
+_METRES = 1e-3  # between two stations that are equally near
 _WRITTEN = 1e-3  # kW: the table of sites rounds loads to it
+_CHANCE = 1e-5  # the table of sites rounds chances to a millionth, and they follow from its rounded shares
+_SHARED = 1e-6  # of a load: shares of demand points, which solvers of fractions round
 _ALMOST = 1e-9  # of a chance, relative: two ways of adding it up
 
 
@@ -82,6 +86,8 @@ def check_chargers(
     yield from _places(problem, counted)
     yield from _totals(claims, told, problem, counted)
     yield from _promise(told, problem, counted, load)
+    if load is not None:
+        yield from _loads(told, sites, counted, load, report)
     yield from _rules(told, problem, counted)
     yield from _grid(told, problem, counted)
     yield from _by_district(told, problem, counted)
@@ -158,14 +164,11 @@ def _load(report: AuditReport, certificate: Mapping[str, Any]) -> NDArray[np.flo
     problem, sizing = report.problem, report.problem.scenario.sizing
     if sizing is None or sizing.kwh is None:
         return None
-    number, standard = next(
-        (number, standard)
-        for number, standard in enumerate(problem.standards)
-        if standard.corridor is None and sizing.standard in {None, standard.name}
-    )
-    growth = problem.scenario.periods[-1].growth if problem.scenario.periods else 1.0
-    kw = standard.points.weight * (growth * sizing.kwh * sizing.peak_share)
-    told = certificate.get("charging", certificate.get("service"))
+    number, kw = _drawn(problem, sizing)
+    standard = problem.standards[number]
+    told = certificate.get("service") if problem.scenario.objective.allocates else None
+    if sizing.assignment == "balanced":  # else everybody charges at the nearest, whatever is said
+        told = certificate.get("charging", told)
     if told is None:
         station = report.standards[number].station
         reached = np.flatnonzero(station >= 0)
@@ -185,7 +188,62 @@ def _load(report: AuditReport, certificate: Mapping[str, Any]) -> NDArray[np.flo
         raise InputError("certificate.json has somebody charge where no station is")
     if (np.bincount(rows, share, kw.size) > 1.0 + _CLOSE).any():
         raise InputError("certificate.json has a demand point charge more than all of its energy")
+    if told is certificate.get("charging"):
+        _check_reach(report, number, rows, sites)
     return np.asarray(np.bincount(sites, share * kw[rows], len(problem.sites)), np.float64)
+
+
+def _check_reach(report: AuditReport, number: int, rows: NDArray[np.int64], sites: NDArray[np.int64]) -> None:
+    """Refuse pairs farther apart than the radius; but at the nearest station anybody may charge."""
+    standard = report.problem.standards[number]
+    away = metres_of_pairs(report.problem, standard, rows, sites)
+    nearest_m = report.standards[number].distance_m[rows]
+    far = ~within(away, standard.radius, strict=standard.strict) & (away > nearest_m + _METRES)
+    if far.any():
+        point, site = standard.points.ids[rows[far][0]], report.problem.sites.ids[sites[far][0]]
+        raise InputError(f"certificate.json has {point} charge at {site}, which is beyond the radius")
+
+
+def _drawn(problem: Problem, sizing: Sizing) -> tuple[int, NDArray[np.float64]]:
+    """Return the number of the standard whose demand points charge, and their kW in the busiest hour."""
+    number, standard = next(
+        (number, standard)
+        for number, standard in enumerate(problem.standards)
+        if standard.corridor is None and sizing.standard in {None, standard.name}
+    )
+    growth = problem.scenario.periods[-1].growth if problem.scenario.periods else 1.0
+    return number, standard.points.weight * (growth * (sizing.kwh or 0.0) * sizing.peak_share)
+
+
+def _loads(
+    told: Mapping[str, Any],
+    sites: gpd.GeoDataFrame,
+    counted: _Counted,
+    load: NDArray[np.float64],
+    report: AuditReport,
+) -> Iterator[str]:
+    """Check that whoever has a way to a station charges, and what the table of sites says of every load."""
+    problem, sizing = report.problem, report.problem.scenario.sizing or Sizing()
+    number, kw = _drawn(problem, sizing)
+    room = _SHARED * float(kw.sum()) + _WRITTEN
+    lost = float(kw.sum()) - float(load.sum())
+    if abs(told["lost_kw"] - lost) > room:
+        yield f"the plan says {told['lost_kw']} kW reach no station, the audit finds {lost}"
+    away = float(kw[report.standards[number].station < 0].sum())
+    if not problem.scenario.objective.allocates and abs(lost - away) > room:
+        yield f"{lost} kW charge nowhere, and {away} have no way to a station"
+    place = {name: at for at, name in enumerate(problem.sites.ids)}
+    rows = [place[str(name)] for name in sites["id"]]
+    chances = _chances(problem, counted, load).max(axis=1)
+    for column, found, rounding in (("load_kw", load, _WRITTEN), ("wait_chance", chances, _CHANCE)):
+        if column not in sites.columns:
+            yield f"the table of sites has no column {column}"
+            continue
+        says = np.asarray(sites[column], np.float64)
+        for row in np.flatnonzero(~(np.abs(says - found[rows]) <= rounding)):
+            at = rows[row]
+            words = f"site {problem.sites.ids[at]}: the table of sites says {column} is {says[row]:g}"
+            yield f"{words}, the audit finds {found[at]:g}"
 
 
 def waiting_chance(
@@ -216,6 +274,10 @@ def _promise(
 ) -> Iterator[str]:
     """Check the load, the waits, and how many stations have too few chargers."""
     sizing = problem.scenario.sizing or Sizing()
+    for figure in ("required", "chance", "wait_s"):
+        asked = getattr(sizing, figure)
+        if told[figure] != asked:
+            yield f"the plan says {figure} of [sizing] is {told[figure]}, the scenario {asked}"
     short = counted.open & (counted.all.sum(axis=1) < sizing.least)
     if load is not None:
         total = float(load.sum()) + told["lost_kw"]
@@ -224,7 +286,7 @@ def _promise(
         chances = _chances(problem, counted, load)
         worst = float(chances.max(initial=0.0))
         says = told["worst_chance"]
-        if says is None or not math.isclose(says, worst, rel_tol=1e-6, abs_tol=1e-12):
+        if not math.isclose(says or 0.0, worst, rel_tol=1e-6, abs_tol=1e-12):  # none where nobody charges
             yield f"the plan says {says} is the greatest chance of waiting, the audit finds {worst}"
         short |= (chances > sizing.chance * (1.0 + _ALMOST)).any(axis=1)
     if told["stations_short"] < int(short.sum()):
@@ -261,6 +323,8 @@ def _rules(told: Mapping[str, Any], problem: Problem, counted: _Counted) -> Iter
             yield f"{words}, the audit counts {count} and finds it {_kept(met)}"
     if told["met"] and not all(says["met"] for says in told["rules"]):
         yield "the plan says that every rule of [[mix]] is kept, and that one is not"
+    if not told["met"] and not told["stations_short"] and all(says["met"] for says in told["rules"]):
+        yield "the plan says that chargers are missing, and that every station and rule has what it asks"
 
 
 def _kept(met: bool) -> str:  # noqa: FBT001 - a word

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 _WORK = 60.0  # units, for each model; they take a fraction of one
 _MOST = 1e9  # chargers of a type in a class, at homes, or of a row that are missed
-_TIMES = 1e3  # what rules ask for of chargers, at most, that shares of them make of it
+_TIMES = 2e4  # what rules ask for of chargers, at most, that shares of them make of it
 
 
 @dataclass(frozen=True, eq=False)
@@ -144,7 +144,8 @@ def _model(rows: ChargerRows, asked: Wanted, homes: int) -> tuple[MatrixModel, F
     counted = vstack([_beside(each, homes), _beside(together, homes), of_rules])
     low, high = rows.beside_standing()
     # Of what may be so many at most, and stands already in greater numbers, nothing new is built.
-    high = np.where(of_rules.min(axis=1).toarray().ravel() >= 0.0, np.maximum(high, 0.0), high)
+    takes = np.asarray(of_rules.minimum(0.0).sum(axis=1)).ravel() < 0.0  # none without a station
+    high = np.where(takes, high, np.maximum(high, 0.0))
     lower = np.concatenate([asked.floor.ravel(), asked.least, low]).astype(np.float64)
     upper = np.concatenate([np.full(classes * types, np.inf), asked.room, high])
     below, above = np.flatnonzero(np.isfinite(lower)), np.flatnonzero(np.isfinite(upper))

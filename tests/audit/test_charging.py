@@ -88,6 +88,10 @@ def with_sizing(plan: cp.Plan, **figures: object) -> dict[str, object]:
         ({"worst_chance": 0.001}, "0.001 is the greatest chance"),
         ({"homes": {"home": 99}}, "chargers of type home at homes"),
         ({"rules": []}, "0 rules of [[mix]]"),
+        ({"required": False}, "required of [sizing] is False"),
+        ({"chance": 0.5}, "chance of [sizing] is 0.5"),
+        ({"lost_kw": 9.0}, "9.0 kW reach no station"),
+        ({"met": False}, "says that chargers are missing"),
     ],
 )
 def test_wrong_figures_are_refused(plan, figures, words) -> None:
@@ -131,6 +135,28 @@ def test_a_missing_column_is_refused(plan) -> None:
     assert any("no column chargers_slow" in line for line in disagreements(plan, site_columns=columns))
 
 
+@pytest.mark.parametrize("column", ["load_kw", "wait_chance"])
+def test_wrong_loads_and_waits_of_the_table_are_refused(plan, column) -> None:
+    """Whoever opens the table of sites alone reads them."""
+    columns = {**plan.site_columns, column: np.zeros(plan.open.size)}
+    assert any(f"says {column} is 0" in line for line in disagreements(plan, site_columns=columns))
+
+
+def test_who_charges_nowhere_is_refused(plan) -> None:
+    """Certificate.json says less of who charges where, and plan.json calls that lost."""
+    told, sizing = plan.certificate.get("charging"), plan.record.sizing
+    first = {"demand": ["d0"], "station": [str(plan.problem.sites.ids[plan.open][0])], "share": [1.0]}
+    cut = first if told is None else {key: values[len(values) // 2 :] for key, values in told.items()}
+    certificate = {**plan.certificate, "charging": cut}
+    changes = with_sizing(plan, lost_kw=sizing.load_kw / 2)
+    assert any("reach no station" in line for line in disagreements(plan, **changes, certificate=certificate))
+    if told is None:
+        assert disagreements(plan, certificate=certificate) == ()
+    else:
+        said = disagreements(plan, certificate=certificate)
+        assert any("charge nowhere" in line for line in said), said
+
+
 def test_charging_where_there_is_nothing_is_refused() -> None:
     """Who charges where is checked: at open stations, and no more than everything."""
     plan = cp.solve(problem(assignment="balanced"))
@@ -141,6 +167,21 @@ def test_charging_where_there_is_nothing_is_refused() -> None:
     for charging, words in ((moved, "where no station is"), (doubled, "more than all of its energy")):
         certificate = {**plan.certificate, "charging": charging}
         assert any(words in line for line in disagreements(plan, certificate=certificate))
+
+
+def test_charging_beyond_the_radius_is_refused() -> None:
+    """Who has a station within the radius charges within it."""
+    plan = cp.solve(problem(assignment="balanced"))
+    told, asked = plan.certificate["charging"], plan.problem
+    apart = cp.kernels.distance_matrix(asked.standards[0].points.positions, asked.sites.positions)
+    point, site = np.unravel_index(np.where(plan.open[None, :], apart, 0.0).argmax(), apart.shape)
+    name = str(asked.standards[0].points.ids[point])
+    moved = [
+        str(asked.sites.ids[site]) if each == name else station
+        for each, station in zip(told["demand"], told["station"], strict=True)
+    ]
+    certificate = {**plan.certificate, "charging": {**told, "station": moved}}
+    assert any("beyond the radius" in line for line in disagreements(plan, certificate=certificate))
 
 
 def test_waits_agree_with_the_kernel() -> None:
